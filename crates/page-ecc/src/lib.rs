@@ -1,0 +1,3 @@
+//! Finds and rebuilds damaged pages of immutable files.
+#![no_std]
+#![forbid(unsafe_code)]

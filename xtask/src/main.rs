@@ -1,0 +1,2 @@
+//! Drives the gates and the releases of this workspace.
+fn main() {}
