@@ -1,2 +1,61 @@
-//! Drives the gates and the releases of this workspace.
-fn main() {}
+//! Drives this workspace: its gates, its generated docs, its proofs and its releases.
+//!
+//! Each command lives in the file of its name; this one only finds it and reports its failure.
+#![forbid(unsafe_code)]
+
+mod args;
+mod failure;
+mod tool;
+mod workspace;
+
+use std::process::ExitCode;
+
+use args::Args;
+use failure::Failure;
+use workspace::Workspace;
+
+struct Command {
+    name: &'static str,
+    summary: &'static str,
+    help: &'static str,
+    run: fn(&Workspace, Args) -> Result<(), Failure>,
+}
+
+const COMMANDS: &[Command] = &[];
+
+fn main() -> ExitCode {
+    match dispatch(std::env::args().skip(1).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(mut words: Vec<String>) -> Result<(), Failure> {
+    if words.first().is_none_or(|word| matches!(word.as_str(), "help" | "--help" | "-h")) {
+        print!("{}", overview());
+        return Ok(());
+    }
+    let name = words.remove(0);
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        return Err(Failure::new(
+            format!("there is no command `{name}`"),
+            "`cargo xtask --help` lists the commands",
+        ));
+    };
+    if words.iter().any(|word| word == "--help" || word == "-h") {
+        println!("{}", command.help);
+        return Ok(());
+    }
+    (command.run)(&Workspace::load()?, Args::new(command.name, words))
+}
+
+fn overview() -> String {
+    let mut text = String::from("cargo xtask COMMAND [--help]\n\n");
+    for command in COMMANDS {
+        text.push_str(&format!("  {:<8}  {}\n", command.name, command.summary));
+    }
+    text
+}
