@@ -4,8 +4,12 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod arrows;
 mod failure;
+mod finding;
+mod formats;
 mod tool;
+mod tree;
 mod workspace;
 
 use std::process::ExitCode;
@@ -21,7 +25,12 @@ struct Command {
     run: fn(&Workspace, Args) -> Result<(), Failure>,
 }
 
-const COMMANDS: &[Command] = &[];
+const COMMANDS: &[Command] = &[Command {
+    name: "formats",
+    summary: "docs/FORMAT.md from the code",
+    help: formats::HELP,
+    run: formats::run,
+}];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args().skip(1).collect()) {
