@@ -8,6 +8,7 @@ mod arrows;
 mod failure;
 mod finding;
 mod formats;
+mod tidy;
 mod tool;
 mod tree;
 mod workspace;
@@ -25,12 +26,15 @@ struct Command {
     run: fn(&Workspace, Args) -> Result<(), Failure>,
 }
 
-const COMMANDS: &[Command] = &[Command {
-    name: "formats",
-    summary: "docs/FORMAT.md from the code",
-    help: formats::HELP,
-    run: formats::run,
-}];
+const COMMANDS: &[Command] = &[
+    Command { name: "tidy", summary: "the rules no compiler knows", help: tidy::HELP, run: tidy::run },
+    Command {
+        name: "formats",
+        summary: "docs/FORMAT.md from the code",
+        help: formats::HELP,
+        run: formats::run,
+    },
+];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args().skip(1).collect()) {
