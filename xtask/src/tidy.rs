@@ -3,8 +3,10 @@
 //! Each rule lives in a file of its own and takes text, never a path to open, so that each is tested
 //! with text that breaks it. This file gathers what they say.
 
+mod effects;
 mod layout;
 mod mask;
+mod sizes;
 mod source;
 
 use crate::args::Args;
@@ -19,6 +21,7 @@ use source::Source;
 pub(crate) const HELP: &str = "cargo xtask tidy
 
 Checks what no compiler does: the arrows between crates (deny.toml), where std::fs and threads may be
+named, sizes of files and functions, a `//!` at the top of every source file, lib.rs as a table of
 contents, words that do not belong, a reason above every outside dependency, links between documents,
 and docs/FORMAT.md being fresh. Every finding says where, what, and what to do.";
 
@@ -45,6 +48,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), Failure> {
 
 fn gather(workspace: &Workspace, tree: &Tree) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
+    let mut sizes = Vec::new();
     for path in tree.paths() {
         findings.extend(layout::check_path(path));
         let Some(text) = tree.text(path)? else { continue };
@@ -52,10 +56,13 @@ fn gather(workspace: &Workspace, tree: &Tree) -> Result<Vec<Finding>, Failure> {
             Some("rs") => {
                 let source = Source::parse(path, &text);
                 findings.extend(layout::check_source(&source));
+                findings.extend(effects::check(&source));
+                sizes.extend(sizes::measure(&source));
             }
             _ => {}
         }
     }
+    findings.extend(sizes::check(&sizes, sizes::EXCEPTIONS));
     let arrows = Arrows::parse(&tree.text("deny.toml")?.unwrap_or_default());
     let manifest = |package| Ok((package, tree.text(&Package::manifest(package))?.unwrap_or_default()));
     let packages: Vec<_> = workspace.packages.iter().map(manifest).collect::<Result<_, Failure>>()?;
