@@ -5,9 +5,12 @@
 
 mod effects;
 mod layout;
+mod links;
+mod manifests;
 mod mask;
 mod sizes;
 mod source;
+mod words;
 
 use crate::args::Args;
 use crate::arrows::Arrows;
@@ -52,6 +55,7 @@ fn gather(workspace: &Workspace, tree: &Tree) -> Result<Vec<Finding>, Failure> {
     for path in tree.paths() {
         findings.extend(layout::check_path(path));
         let Some(text) = tree.text(path)? else { continue };
+        findings.extend(words::check(path, &text));
         match path.rsplit('.').next() {
             Some("rs") => {
                 let source = Source::parse(path, &text);
@@ -59,10 +63,12 @@ fn gather(workspace: &Workspace, tree: &Tree) -> Result<Vec<Finding>, Failure> {
                 findings.extend(effects::check(&source));
                 sizes.extend(sizes::measure(&source));
             }
+            Some("md") => findings.extend(links::check(path, &text, tree)),
             _ => {}
         }
     }
     findings.extend(sizes::check(&sizes, sizes::EXCEPTIONS));
+    findings.extend(manifests::check(workspace, tree)?);
     let arrows = Arrows::parse(&tree.text("deny.toml")?.unwrap_or_default());
     let manifest = |package| Ok((package, tree.text(&Package::manifest(package))?.unwrap_or_default()));
     let packages: Vec<_> = workspace.packages.iter().map(manifest).collect::<Result<_, Failure>>()?;
