@@ -8,6 +8,7 @@ mod arrows;
 mod failure;
 mod finding;
 mod formats;
+mod no_std;
 mod tidy;
 mod tool;
 mod tree;
@@ -34,6 +35,7 @@ const COMMANDS: &[Command] = &[
         help: formats::HELP,
         run: formats::run,
     },
+    Command { name: "no-std", summary: "proof that no_std is true", help: no_std::HELP, run: no_std::run },
 ];
 
 fn main() -> ExitCode {
