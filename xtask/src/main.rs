@@ -9,6 +9,7 @@ mod failure;
 mod finding;
 mod formats;
 mod no_std;
+mod release;
 mod tidy;
 mod tool;
 mod tree;
@@ -36,6 +37,12 @@ const COMMANDS: &[Command] = &[
         run: formats::run,
     },
     Command { name: "no-std", summary: "proof that no_std is true", help: no_std::HELP, run: no_std::run },
+    Command {
+        name: "release",
+        summary: "archives, tested as packed",
+        help: release::HELP,
+        run: release::run,
+    },
 ];
 
 fn main() -> ExitCode {
