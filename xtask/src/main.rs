@@ -8,6 +8,7 @@ mod arrows;
 mod failure;
 mod finding;
 mod formats;
+mod nightly;
 mod no_std;
 mod release;
 mod tidy;
@@ -42,6 +43,12 @@ const COMMANDS: &[Command] = &[
         summary: "archives, tested as packed",
         help: release::HELP,
         run: release::run,
+    },
+    Command {
+        name: "nightly",
+        summary: "long parts, by seed and time",
+        help: nightly::HELP,
+        run: nightly::run,
     },
 ];
 

@@ -1,0 +1,71 @@
+//! Parts too long for every commit: chosen by name, steered by a seed and a number of minutes.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::tool::Tool;
+use crate::workspace::Workspace;
+
+pub(crate) const HELP: &str = "cargo xtask nightly [PART] [--seed N] [--minutes M]
+
+Runs one long part, or all of them one after the other. The seed (today's day number when none is given)
+is printed and reaches the tests as RESILVER_SEED; the minutes (10) as RESILVER_MINUTES, and as
+PROPTEST_CASES in proportion. --list names the parts.";
+
+/// A long part: its name, what it proves, and the words for cargo.
+struct Part {
+    name: &'static str,
+    proves: &'static str,
+    words: &'static str,
+}
+
+/// One row a part.
+const PARTS: &[Part] = &[Part {
+    name: "page-law",
+    proves: "under any damage: the right bytes, or a typed loss",
+    words: "test --release -p page-ecc --test law",
+}];
+
+const MINUTES: u64 = 10;
+const CASES_PER_MINUTE: u64 = 4_096;
+
+pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result<(), Failure> {
+    let seed = args.value("--seed")?.unwrap_or_else(today);
+    let minutes = args.value("--minutes")?.unwrap_or(MINUTES);
+    let list = args.flag("--list");
+    let name = args.word();
+    args.finish()?;
+    if list {
+        PARTS.iter().for_each(|part| println!("{:<12} {}", part.name, part.proves));
+        return Ok(());
+    }
+    let chosen: Vec<&Part> =
+        PARTS.iter().filter(|part| name.as_deref().is_none_or(|name| name == part.name)).collect();
+    if chosen.is_empty() {
+        let what = format!("there is no part `{}`", name.unwrap_or_default());
+        return Err(Failure::new(what, "`cargo xtask nightly --list` names them"));
+    }
+    chosen.into_iter().try_for_each(|part| part.run(workspace, seed, minutes))
+}
+
+impl Part {
+    fn run(&self, workspace: &Workspace, seed: u64, minutes: u64) -> Result<(), Failure> {
+        println!("nightly: {} with seed {seed} for {minutes} minutes: {}", self.name, self.proves);
+        let tool = Tool::cargo(self.words)
+            .dir(&workspace.root)
+            .env("RESILVER_SEED", seed.to_string())
+            .env("RESILVER_MINUTES", minutes.to_string())
+            .env("PROPTEST_RNG_SEED", seed.to_string())
+            .env("PROPTEST_CASES", (minutes * CASES_PER_MINUTE).to_string());
+        let again =
+            format!("to see it again: `cargo xtask nightly {} --seed {seed} --minutes {minutes}`", self.name);
+        tool.run().map_err(|failure| failure.advise(again))
+    }
+}
+
+/// A new seed each day, the same all day long.
+fn today() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() / (24 * 60 * 60))
+}
