@@ -5,6 +5,7 @@
 
 mod args;
 mod arrows;
+mod ci;
 mod failure;
 mod finding;
 mod formats;
@@ -30,6 +31,7 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command { name: "ci", summary: "every gate, in order", help: ci::HELP, run: ci::run },
     Command { name: "tidy", summary: "the rules no compiler knows", help: tidy::HELP, run: tidy::run },
     Command {
         name: "formats",
