@@ -40,7 +40,6 @@ use crate::scheme::{InnerCode, Scheme};
 const MAGIC: [u8; 8] = *b"RSLVSEAL";
 const VERSION: u16 = 1;
 const RECORD_LEN: usize = 512;
-const COPIES: usize = PAGE_LEN / RECORD_LEN;
 const FIELDS_AT: usize = 128;
 const CHECKSUM_AT: usize = 496;
 const FIELDS_LEN: usize = CHECKSUM_AT - FIELDS_AT;

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const COPIES: usize = PAGE_LEN / RECORD_LEN;
+
 fn sample() -> Descriptor {
     let mut fields = Fields::new();
     fields.push(7, b"seven").unwrap();

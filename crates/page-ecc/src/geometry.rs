@@ -262,6 +262,12 @@ impl Geometry {
         }
     }
 
+    /// Every page of the file.
+    #[must_use]
+    pub const fn all_pages(&self) -> Range<PageNo> {
+        PageNo::new(0)..PageNo::new(self.total_pages())
+    }
+
     /// The region of a page and the page's number within it; `None` behind the file's end.
     #[must_use]
     pub fn locate(&self, page: PageNo) -> Option<(Region, u64)> {
@@ -328,6 +334,12 @@ impl Geometry {
     pub(crate) fn code_no_at(&self, shard: usize, column: u64) -> Option<CodeNo> {
         debug_assert!(column < self.columns);
         (shard as u64 * self.columns + column).checked_sub(self.pad()).map(CodeNo)
+    }
+
+    /// The shard of a body or parity page.
+    pub(crate) fn shard_of(&self, number: CodeNo) -> usize {
+        debug_assert!(number.0 < self.column_pages());
+        ((number.0 + self.pad()) / self.columns) as usize
     }
 
     /// The column of a body or parity page.

@@ -97,6 +97,10 @@ impl SealOptions {
         Geometry::new(body_len, self.scheme, self.inner)
     }
 
+    pub(crate) const fn is_detached(&self) -> bool {
+        self.detached
+    }
+
     pub(crate) const fn uid(&self) -> Uid {
         self.uid
     }
