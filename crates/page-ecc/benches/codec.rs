@@ -24,9 +24,12 @@ const SEAL_MOST: f64 = 1.5;
 /// Checking reaches at least this share of the speed of bare CRC-32C.
 const CHECK_LEAST: f64 = 0.55;
 
+/// A part's name, and what measures it: whether its targets are met.
+type Part = (&'static str, fn() -> bool);
+
 fn main() -> ExitCode {
     let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
-    let parts: [(&str, fn() -> bool); 5] = [
+    let parts: [Part; 5] = [
         ("seal", sealing_against_bare_codes),
         ("check", checking_against_bare_crc),
         ("recover", recovery),
