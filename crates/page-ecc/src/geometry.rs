@@ -292,17 +292,6 @@ impl Geometry {
         self.body_pages() + self.parity_pages()
     }
 
-    /// The number under which a page has its digest; `None` for digest pages, header and footer.
-    pub(crate) fn code_no(&self, page: PageNo) -> Option<CodeNo> {
-        let (region, index) = self.locate(page)?;
-        match region {
-            Region::Body => Some(CodeNo(index)),
-            Region::Parity => Some(CodeNo(self.body_pages() + index)),
-            Region::WordChecks => Some(CodeNo(self.column_pages() + index)),
-            Region::Header | Region::DigestsA | Region::DigestsB | Region::Footer => None,
-        }
-    }
-
     /// Where the page of a digest stands.
     pub(crate) fn page_of(&self, number: CodeNo) -> PageNo {
         debug_assert!(number.0 < self.code_pages());

@@ -27,8 +27,11 @@ use crate::page::{CodeNo, Page, PageNo, ZERO_PAGE};
 use crate::seal::covered_by_word_page;
 use crate::source::{NoOlderCopy, PageSource, ReadFrom};
 
-/// Pages read at a time: 1 MiB.
-const CHUNK_PAGES: u64 = 256;
+/// Pages read at a time: 256 KiB, which a processor's own cache still holds when they are checked.
+const CHUNK_PAGES: u64 = 64;
+
+/// Body and parity pages that need their column, and how they were wrong.
+type Suspects = BTreeMap<CodeNo, Fault>;
 
 /// Climbs for the pages of one sealed file.
 ///
@@ -115,13 +118,16 @@ impl<S: PageSource, O: PageSource> Ladder<S, O> {
     /// When the body has no such pages.
     pub fn read_body(&mut self, pages: Range<u64>) -> Result<RecoveredBody, Loss> {
         assert!(pages.end <= self.geometry().body_pages(), "the body has fewer pages");
-        let mut bytes = Vec::new();
+        let first = pages.start;
+        let mut buffer = vec![ZERO_PAGE; pages.end.saturating_sub(first) as usize];
         let mut examination = Examination::default();
+        let mut suspects = Suspects::new();
         for chunk in chunks(pages) {
-            let mut buffer = vec![ZERO_PAGE; (chunk.end - chunk.start) as usize];
-            self.prove(CodeNo(chunk.start), &mut buffer, &mut examination);
-            bytes.extend_from_slice(buffer.as_flattened());
+            let pages = &mut buffer[(chunk.start - first) as usize..(chunk.end - first) as usize];
+            self.prove(CodeNo(chunk.start), pages, &mut suspects, &mut examination);
         }
+        self.climb(&suspects, &mut examination, |number, page| buffer[(number.0 - first) as usize] = *page);
+        let bytes = buffer.into_flattened();
         self.loss(&examination).map_or(Ok(RecoveredBody { bytes, examination }), Err)
     }
 
@@ -131,18 +137,31 @@ impl<S: PageSource, O: PageSource> Ladder<S, O> {
     /// looked at; give a bounded range to bound it.
     pub fn examine(&mut self, pages: Range<PageNo>) -> Examination {
         let mut examination = Examination::default();
+        let mut suspects = Suspects::new();
         for region in Region::ALL {
             let all = self.geometry().region(region);
             let from = pages.start.max(all.start);
             let to = pages.end.min(all.end);
-            for chunk in chunks(from.get()..to.get()) {
-                self.examine_chunk(
-                    region,
-                    chunk.start - all.start.get()..chunk.end - all.start.get(),
-                    &mut examination,
-                );
+            let within = from.get().saturating_sub(all.start.get())..to.get().saturating_sub(all.start.get());
+            match region {
+                Region::Body => self.examine_columns(within, &mut suspects, &mut examination),
+                Region::Parity => {
+                    let before = self.geometry().body_pages();
+                    let numbers = before + within.start..before + within.end;
+                    self.examine_columns(numbers, &mut suspects, &mut examination);
+                }
+                Region::Header | Region::Footer => {
+                    within.for_each(|_| self.examine_descriptor(region, &mut examination));
+                }
+                Region::DigestsA | Region::DigestsB => {
+                    within.for_each(|index| self.examine_digest_page(region, index, &mut examination));
+                }
+                Region::WordChecks => {
+                    within.for_each(|index| self.examine_word_page(index, &mut examination));
+                }
             }
         }
+        self.climb(&suspects, &mut examination, |_, _| {});
         examination
     }
 
@@ -158,27 +177,24 @@ impl<S: PageSource, O: PageSource> Ladder<S, O> {
         &self.descriptor.geometry
     }
 
-    fn examine_chunk(&mut self, region: Region, chunk: Range<u64>, into: &mut Examination) {
-        let start = self.geometry().region(region).start;
-        match region {
-            Region::Body | Region::Parity => {
-                let number = self.geometry().code_no(start.plus(chunk.start));
-                let number = number.expect("body and parity pages have digests");
-                let mut buffer = vec![ZERO_PAGE; (chunk.end - chunk.start) as usize];
-                self.prove(number, &mut buffer, into);
+    /// Looks at body or parity pages by their numbers; none of them may be of another region.
+    fn examine_columns(&mut self, numbers: Range<u64>, suspects: &mut Suspects, into: &mut Examination) {
+        let mut buffer = Vec::new();
+        for chunk in chunks(numbers) {
+            let (first, count) = (CodeNo(chunk.start), (chunk.end - chunk.start) as usize);
+            let digests = self.digests.of_run(first, count, &mut self.reader);
+            if !self.reader.lends_right(first, &digests) {
+                buffer.resize(count, ZERO_PAGE);
+                self.prove(first, &mut buffer, suspects, into);
             }
-            Region::Header | Region::Footer => self.examine_descriptor(region, into),
-            Region::DigestsA | Region::DigestsB => {
-                for index in chunk {
-                    let mut page = ZERO_PAGE;
-                    if let Some((fault, rung)) =
-                        self.digests.inspect((region, index), &mut self.reader, &mut page)
-                    {
-                        into.add(Finding { page: start.plus(index), region, fault, rung }, &page);
-                    }
-                }
-            }
-            Region::WordChecks => chunk.for_each(|index| self.examine_word_page(index, into)),
+        }
+    }
+
+    fn examine_digest_page(&mut self, region: Region, index: u64, into: &mut Examination) {
+        let mut page = ZERO_PAGE;
+        if let Some((fault, rung)) = self.digests.inspect((region, index), &mut self.reader, &mut page) {
+            let page_no = self.geometry().region(region).start.plus(index);
+            into.add(Finding { page: page_no, region, fault, rung }, &page);
         }
     }
 
@@ -196,49 +212,52 @@ impl<S: PageSource, O: PageSource> Ladder<S, O> {
         into.add(Finding { page: page_no, region, fault, rung }, &sealed);
     }
 
-    /// Reads body or parity pages from `first` on into `pages`; lost ones are left as zeros.
-    fn prove(&mut self, first: CodeNo, pages: &mut [Page], into: &mut Examination) {
-        let geometry = *self.geometry();
-        let first_page = geometry.page_of(first);
-        let (region, _) = geometry.locate(first_page).expect("the file has this page");
+    /// Reads body or parity pages from `first` on into `pages`; those that need their column are
+    /// left as zeros and become suspects.
+    fn prove(&mut self, first: CodeNo, pages: &mut [Page], suspects: &mut Suspects, into: &mut Examination) {
+        let first_page = self.geometry().page_of(first);
+        let (region, _) = self.geometry().locate(first_page).expect("the file has this page");
         let mut unread = BTreeSet::new();
         self.reader.read_run(first_page, pages, |index| {
             unread.insert(index);
         });
-        let mut findings: BTreeMap<CodeNo, (Fault, Rung)> = BTreeMap::new();
-        let mut wanted = BTreeSet::new();
-        for (index, page) in pages.iter_mut().enumerate() {
+        let digests = self.digests.of_run(first, pages.len(), &mut self.reader);
+        for (index, (page, digest)) in pages.iter_mut().zip(digests).enumerate() {
             let number = CodeNo(first.0 + index as u64);
-            let digest = self.digests.of(number, &mut self.reader);
-            let is_read = !unread.contains(&index);
+            let is_read = unread.is_empty() || !unread.contains(&index);
             if is_read && digest.is_some_and(|digest| self.reader.matches(number, digest, page)) {
                 continue;
             }
             let seen = if is_read { Fault::Mismatch } else { Fault::Unreadable };
-            let (fault, rung) = match self.reader.climb(number, digest, page) {
-                Ok(rung) => (seen, rung),
+            match self.reader.climb(number, digest, page) {
+                Ok(rung) => {
+                    let page_no = first_page.plus(index as u64);
+                    into.add(Finding { page: page_no, region, fault: seen, rung }, page);
+                }
                 Err(fault) => {
-                    wanted.insert(number);
-                    (fault, Rung::Lost)
+                    suspects.insert(number, fault);
+                    *page = ZERO_PAGE;
                 }
-            };
-            findings.insert(number, (fault, rung));
-        }
-        self.columns.climb(&wanted, &mut self.reader, &mut self.digests, |number, result| {
-            let page = &mut pages[(number.0 - first.0) as usize];
-            let finding = findings.get_mut(&number).expect("every wanted page has a finding");
-            match result {
-                Some((rung, bytes)) => {
-                    *page = *bytes;
-                    finding.1 = rung;
-                }
-                None => *page = ZERO_PAGE,
             }
-        });
-        for (number, (fault, rung)) in findings {
-            let page = geometry.page_of(number);
-            into.add(Finding { page, region, fault, rung }, &pages[(number.0 - first.0) as usize]);
         }
+    }
+
+    /// Climbs for suspects by their columns, each column once; hands on the bytes of those that are
+    /// right again.
+    fn climb(&mut self, suspects: &Suspects, into: &mut Examination, mut put: impl FnMut(CodeNo, &Page)) {
+        if suspects.is_empty() {
+            return;
+        }
+        let geometry = *self.geometry();
+        self.columns.climb(suspects, &mut self.reader, &mut self.digests, |number, result| {
+            let page = geometry.page_of(number);
+            let region = if number.0 < geometry.body_pages() { Region::Body } else { Region::Parity };
+            let (rung, bytes) = result.unwrap_or((Rung::Lost, &ZERO_PAGE));
+            put(number, bytes);
+            into.add(Finding { page, region, fault: suspects[&number], rung }, bytes);
+        });
+        into.findings.sort_by_key(|finding| finding.page);
+        into.patches.sort_by_key(|patch| patch.page);
     }
 
     fn examine_word_page(&mut self, index: u64, into: &mut Examination) {
@@ -271,8 +290,9 @@ impl<S: PageSource, O: PageSource> Ladder<S, O> {
     fn word_checks_of(&mut self, covered: Range<u64>) -> Page {
         let mut checks = ZERO_PAGE;
         for (number, checks) in covered.zip(checks.chunks_exact_mut(CHECKS_LEN)) {
-            let mut page = [ZERO_PAGE];
-            self.prove(CodeNo(number), &mut page, &mut Examination::default());
+            let (mut page, mut suspects) = ([ZERO_PAGE], Suspects::new());
+            self.prove(CodeNo(number), &mut page, &mut suspects, &mut Examination::default());
+            self.climb(&suspects, &mut Examination::default(), |_, bytes| page[0] = *bytes);
             hsiao::encode(&page[0], checks);
         }
         checks

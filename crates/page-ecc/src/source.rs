@@ -34,21 +34,36 @@ pub trait PageSource {
     /// When any of them could not be read or is behind the file's end. The caller then asks page by
     /// page, so that one bad page costs only itself.
     fn read(&mut self, first: PageNo, pages: &mut [Page], from: ReadFrom) -> Result<(), Unreadable>;
+
+    /// Lends `count` pages from `first` on where the source has them in memory anyway, so that
+    /// checking them copies nothing. What is lent may be as stale as [`ReadFrom::Anywhere`] is.
+    ///
+    /// By default nothing is lent, and every page is asked for by [`read`](Self::read).
+    fn lend(&mut self, first: PageNo, count: usize) -> Option<&[Page]> {
+        let _ = (first, count);
+        None
+    }
 }
 
 impl PageSource for &[u8] {
     fn read(&mut self, first: PageNo, pages: &mut [Page], _: ReadFrom) -> Result<(), Unreadable> {
-        let (whole, _) = self.as_chunks::<PAGE_LEN>();
-        let from = usize::try_from(first.get()).map_err(|_| Unreadable)?;
-        let found = whole.get(from..).and_then(|rest| rest.get(..pages.len()));
-        pages.copy_from_slice(found.ok_or(Unreadable)?);
+        pages.copy_from_slice(self.lend(first, pages.len()).ok_or(Unreadable)?);
         Ok(())
+    }
+
+    fn lend(&mut self, first: PageNo, count: usize) -> Option<&[Page]> {
+        let (whole, _) = self.as_chunks::<PAGE_LEN>();
+        whole.get(usize::try_from(first.get()).ok()?..)?.get(..count)
     }
 }
 
 impl<S: PageSource + ?Sized> PageSource for &mut S {
     fn read(&mut self, first: PageNo, pages: &mut [Page], from: ReadFrom) -> Result<(), Unreadable> {
         (**self).read(first, pages, from)
+    }
+
+    fn lend(&mut self, first: PageNo, count: usize) -> Option<&[Page]> {
+        (**self).lend(first, count)
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::Suspects;
 use super::digests::Digests;
 use super::reader::Reader;
 use crate::evidence::Rung;
@@ -33,14 +34,14 @@ impl Columns {
     /// or with none if it is lost.
     pub(super) fn climb<S: PageSource, O: PageSource>(
         &mut self,
-        wanted: &BTreeSet<CodeNo>,
+        wanted: &Suspects,
         reader: &mut Reader<S, O>,
         digests: &mut Digests,
         mut put: impl FnMut(CodeNo, Option<(Rung, &Page)>),
     ) {
         let geometry = reader.geometry;
         let mut by_column: BTreeMap<u64, Vec<CodeNo>> = BTreeMap::new();
-        for &number in wanted {
+        for &number in wanted.keys() {
             by_column.entry(geometry.column_of(number)).or_default().push(number);
         }
         for columns in neighbours(by_column.keys().copied(), columns_within(&geometry, STRIP_BYTES)) {
@@ -64,7 +65,7 @@ impl Columns {
     fn load<S: PageSource, O: PageSource>(
         &mut self,
         columns: Range<u64>,
-        wanted: &BTreeSet<CodeNo>,
+        wanted: &Suspects,
         reader: &mut Reader<S, O>,
         digests: &mut Digests,
     ) {
@@ -77,13 +78,14 @@ impl Columns {
             reader.read_run(first, self.strip.run_mut(&run), |index| {
                 unread.insert(index);
             });
-            for (index, page) in self.strip.run_mut(&run).iter_mut().enumerate() {
+            let digests = digests.of_run(run.first, run.len, reader);
+            for (index, (page, digest)) in self.strip.run_mut(&run).iter_mut().zip(digests).enumerate() {
                 let number = CodeNo(run.first.0 + index as u64);
-                let digest = digests.of(number, reader);
                 let is_right = digest.is_some_and(|digest| reader.matches(number, digest, page))
                     && !unread.contains(&index);
                 // A wanted page has been on its own rungs already.
-                if !is_right && (wanted.contains(&number) || reader.climb(number, digest, page).is_err()) {
+                if !is_right && (wanted.contains_key(&number) || reader.climb(number, digest, page).is_err())
+                {
                     self.bad.insert((run.column + index as u64, run.shard));
                 }
             }

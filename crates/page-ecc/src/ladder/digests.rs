@@ -6,6 +6,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use twox_hash::XxHash3_128;
 
@@ -43,6 +44,24 @@ impl Digests {
     ) -> Option<Digest> {
         let (index, at) = digest_page::place_of(number);
         self.page(index, reader).map(|page| digest_page::digest_at(page, at))
+    }
+
+    /// The digests of neighbouring pages.
+    pub(super) fn of_run<S: PageSource, O: PageSource>(
+        &mut self,
+        first: CodeNo,
+        count: usize,
+        reader: &mut Reader<S, O>,
+    ) -> Vec<Option<Digest>> {
+        let mut digests = Vec::with_capacity(count);
+        while digests.len() < count {
+            let (index, start) = digest_page::place_of(CodeNo(first.0 + digests.len() as u64));
+            let here = (DIGESTS_PER_PAGE - start / Digest::LEN).min(count - digests.len());
+            let page = self.page(index, reader);
+            let places = (start..).step_by(Digest::LEN).take(here);
+            digests.extend(places.map(|at| page.map(|page| digest_page::digest_at(page, at))));
+        }
+        digests
     }
 
     /// A digest page as it was sealed.

@@ -48,6 +48,14 @@ impl<S: PageSource, O: PageSource> Reader<S, O> {
         }
     }
 
+    /// Whether the source lends these pages and each of them matches its digest.
+    pub(super) fn lends_right(&mut self, first: CodeNo, digests: &[Option<Digest>]) -> bool {
+        let salter = self.salter;
+        let Some(pages) = self.source.lend(self.geometry.page_of(first), digests.len()) else { return false };
+        let mut numbered = (first.0..).zip(pages).zip(digests);
+        numbered.all(|((number, page), digest)| *digest == Some(salter.digest(number, page)))
+    }
+
     /// One page, from wherever `from` says; whether it could be read.
     pub(super) fn read_page(&mut self, page_no: PageNo, page: &mut Page, from: ReadFrom) -> bool {
         self.source.read(page_no, core::slice::from_mut(page), from).is_ok()
