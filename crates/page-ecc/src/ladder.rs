@@ -170,7 +170,7 @@ impl<S: PageSource, O: PageSource> Ladder<S, O> {
     pub fn loss(&self, examination: &Examination) -> Option<Loss> {
         let pages = examination.lost();
         let parity = self.geometry().scheme().parity();
-        (!pages.is_empty()).then(|| Loss { uid: self.descriptor.uid, pages, parity })
+        (!pages.is_empty()).then_some(Loss { uid: self.descriptor.uid, pages, parity })
     }
 
     const fn geometry(&self) -> &Geometry {
