@@ -4,6 +4,8 @@
 //! that knows nothing of how the crate works. `RESILVER_SEED` chooses the random parts (1 by
 //! default, printed on failure); with `RESILVER_MINUTES` the random mixes go on that long.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
+
 mod damage;
 mod golden;
 mod holes;
