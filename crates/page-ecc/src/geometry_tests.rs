@@ -75,11 +75,11 @@ fn every_page_has_one_place_and_one_column_seat() {
                 for page in (0..geometry.total_pages()).map(PageNo::new) {
                     let (region, index) = geometry.locate(page).unwrap();
                     assert_eq!(geometry.region(region).start.plus(index), page);
-                    if let Some(number) = geometry.code_no(page) {
-                        assert_eq!(geometry.page_of(number), page);
-                    }
                 }
                 assert_eq!(geometry.locate(PageNo::new(geometry.total_pages())), None);
+                let coded = [Region::Body, Region::Parity, Region::WordChecks].map(|at| geometry.region(at));
+                let coded = coded.into_iter().flat_map(|pages| pages.start.get()..pages.end.get());
+                assert!(coded.eq((0..geometry.code_pages()).map(|at| geometry.page_of(CodeNo(at)).get())));
                 for shard in 0..geometry.data_shards() + geometry.parity_shards() {
                     for column in 0..geometry.columns() {
                         if let Some(number) = geometry.code_no_at(shard, column) {

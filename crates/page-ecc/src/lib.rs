@@ -60,6 +60,7 @@ mod seal_strips;
 mod strip;
 
 // Reading one, whatever it takes.
+mod erasures;
 mod evidence;
 mod ladder;
 mod source;

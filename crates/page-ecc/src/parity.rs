@@ -5,12 +5,12 @@
 //! m, shard `i` of the body stands at point P + i and parity `j` at point j, so that missing shards
 //! (zeros) change nothing. With m = 1 that code is the XOR.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use reed_solomon_simd::engine::DefaultEngine;
-use reed_solomon_simd::rate::{HighRateDecoder, HighRateEncoder, RateDecoder, RateEncoder};
+use reed_solomon_simd::rate::{HighRateEncoder, RateEncoder};
 
+use crate::erasures::{self, Solution};
 use crate::geometry::Geometry;
 use crate::page::{PAGE_LEN, Page, ZERO_PAGE};
 
@@ -22,7 +22,8 @@ pub(crate) struct ColumnCodec {
     data: usize,
     parity: usize,
     encoder: Option<HighRateEncoder<DefaultEngine>>,
-    decoder: Option<HighRateDecoder<DefaultEngine>>,
+    /// Keeps the last one: neighbouring columns mostly lose the same shards.
+    solution: Option<Solution>,
 }
 
 impl core::fmt::Debug for ColumnCodec {
@@ -34,7 +35,7 @@ impl core::fmt::Debug for ColumnCodec {
 impl ColumnCodec {
     pub(crate) fn new(geometry: &Geometry) -> Self {
         let (data, parity) = (geometry.data_shards(), geometry.parity_shards());
-        Self { data, parity, encoder: None, decoder: None }
+        Self { data, parity, encoder: None, solution: None }
     }
 
     /// Hands each parity page of a column to `put`, given its body pages, one a shard.
@@ -65,35 +66,32 @@ impl ColumnCodec {
     /// The lost body pages of a column from its other shards, body then parity, `None` where lost.
     ///
     /// Gives nothing when more shards are lost than there are parity pages.
-    pub(crate) fn rebuild(&mut self, shards: &[Option<&Page>]) -> Vec<(usize, Box<Page>)> {
+    pub(crate) fn rebuild(&mut self, shards: &[Option<&Page>]) -> Vec<(usize, Page)> {
         debug_assert_eq!(shards.len(), self.data + self.parity);
-        let lost = |shards: &[Option<&Page>]| shards.iter().filter(|shard| shard.is_none()).count();
         let (body, parity) = shards.split_at(self.data);
-        if lost(body) == 0 || lost(shards) > self.parity {
+        let lost: Vec<usize> = (0..self.data).filter(|&at| body[at].is_none()).collect();
+        let kept = (0..self.parity).filter(|&at| parity[at].is_some());
+        let kept: Vec<usize> = kept.take(lost.len()).collect();
+        if lost.is_empty() || kept.len() < lost.len() {
             return Vec::new();
         }
-        if self.parity == 1 {
-            let at = body.iter().position(Option::is_none).expect("a body page is lost");
-            return Vec::from([(at, Box::new(xor(shards.iter().flatten().copied())))]);
-        }
-        let decoder = self.decoder.get_or_insert_with(|| {
-            let engine = DefaultEngine::new();
-            HighRateDecoder::new(self.data, self.parity, PAGE_LEN, engine, None).expect(IN_LIMITS)
+        let mut syndromes: Vec<Page> = kept.iter().filter_map(|&at| parity[at].copied()).collect();
+        self.encode(body.iter().map(|page| page.unwrap_or(&ZERO_PAGE)), |at, page| {
+            if let Some(syndrome) = kept.iter().position(|&kept| kept == at) {
+                erasures::add(&mut syndromes[syndrome], page);
+            }
         });
-        for (index, page) in present(body) {
-            decoder.add_original_shard(index, page).expect(ADDED);
+        if self.parity == 1 {
+            return lost.into_iter().zip(syndromes).collect();
         }
-        for (index, page) in present(parity) {
-            decoder.add_recovery_shard(index, page).expect(ADDED);
-        }
-        let decoded = decoder.decode().expect("no more shards are lost than there are parity pages");
-        let restored = decoded.restored_original_iter();
-        restored.map(|(index, page)| (index, Box::new(*as_page(page)))).collect()
+        let solution = match self.solution.take() {
+            Some(solution) if solution.is_for(&lost, &kept) => solution,
+            _ => Solution::new(lost, kept, self.parity),
+        };
+        let rebuilt = solution.solve(&syndromes).collect();
+        self.solution = Some(solution);
+        rebuilt
     }
-}
-
-fn present<'a>(shards: &'a [Option<&'a Page>]) -> impl Iterator<Item = (usize, &'a Page)> {
-    shards.iter().enumerate().filter_map(|(index, shard)| shard.map(|page| (index, page)))
 }
 
 fn as_page(shard: &[u8]) -> &Page {
@@ -102,9 +100,7 @@ fn as_page(shard: &[u8]) -> &Page {
 
 fn xor<'a>(pages: impl IntoIterator<Item = &'a Page>) -> Page {
     let mut sum = ZERO_PAGE;
-    for page in pages {
-        sum.iter_mut().zip(page).for_each(|(sum, byte)| *sum ^= byte);
-    }
+    pages.into_iter().for_each(|page| erasures::add(&mut sum, page));
     sum
 }
 

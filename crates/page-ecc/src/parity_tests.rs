@@ -90,7 +90,7 @@ fn column(seed: u64, shards: usize) -> Vec<Page> {
 }
 
 fn codec(data: usize, parity: usize) -> ColumnCodec {
-    ColumnCodec { data, parity, encoder: None, decoder: None }
+    ColumnCodec { data, parity, encoder: None, solution: None }
 }
 
 fn encoded(codec: &mut ColumnCodec, body: &[Page]) -> Vec<Page> {
@@ -147,7 +147,7 @@ fn any_m_lost_shards_come_back_and_m_plus_one_never() {
                 let rebuilt = codec.rebuild(&shards);
                 let wanted = lost.iter().filter(|&&at| at < data).count();
                 assert_eq!(rebuilt.len(), if count > parity { 0 } else { wanted });
-                assert!(rebuilt.iter().all(|(at, page)| lost.contains(at) && **page == all[*at]));
+                assert!(rebuilt.iter().all(|(at, page)| lost.contains(at) && *page == all[*at]));
             }
         }
     }

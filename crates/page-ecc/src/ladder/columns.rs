@@ -134,7 +134,7 @@ impl Columns {
         let kept = |shard| (!self.bad.contains(&(column, shard))).then(|| self.strip.page(shard, column));
         let present: Vec<Option<&Page>> = (0..shards).map(kept).collect();
         for (shard, page) in self.codec.rebuild(&present) {
-            *self.strip.page_mut(shard, column) = *page;
+            *self.strip.page_mut(shard, column) = page;
             self.settle(column, shard, reader, digests);
         }
         let is_bad = |shard: &usize| self.bad.contains(&(column, *shard));
