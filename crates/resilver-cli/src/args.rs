@@ -1,0 +1,129 @@
+//! What can be asked for on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use page_ecc::{InnerCode, Scheme};
+
+/// Protects files against damage, checks them and brings them back.
+#[derive(Parser, Debug)]
+#[command(name = "resilver", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// Prints one JSON object instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Says nothing on stderr but errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 fine; 1 could not do it; 2 wrong usage; 3 damage found and corrected, or correctable \
+when only looking; 4 data lost, listed in the output.";
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Makes FILE.seal, from which damage to FILE is found and undone.
+    Protect(ProtectOptions),
+    /// Checks every page of a file and its seal; changes nothing.
+    Verify(VerifyOptions),
+    /// Makes a damaged file what was sealed, or says what is lost.
+    Recover(RecoverOptions),
+    /// Damages a file on purpose: a fire drill. Its modification time stays, as with rot.
+    Damage(DamageOptions),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProtectOptions {
+    /// The file to protect; it is only read.
+    pub(crate) file: PathBuf,
+    /// standard (64+4), light (64+2), strong (32+8), checksum, `xor N+1`, or K+M.
+    #[arg(long, default_value = "standard")]
+    pub(crate) scheme: Scheme,
+    /// A code inside each page too, for many scattered flips; 12.5 % of space.
+    #[arg(long, value_enum, default_value = "none")]
+    pub(crate) inner: Inner,
+    /// Replaces a seal that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Where the seal goes instead of FILE.seal.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) seal: Option<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum Inner {
+    None,
+    Hsiao,
+}
+
+impl From<Inner> for InnerCode {
+    fn from(inner: Inner) -> Self {
+        match inner {
+            Inner::None => Self::None,
+            Inner::Hsiao => Self::Hsiao,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyOptions {
+    /// A protected file, a seal, or a file that is sealed in itself.
+    pub(crate) file: PathBuf,
+    /// Where the seal is instead of FILE.seal.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) seal: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RecoverOptions {
+    /// A protected file, its seal, or a file that is sealed in itself.
+    pub(crate) file: PathBuf,
+    /// Where the seal is instead of FILE.seal.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) seal: Option<PathBuf>,
+    /// Writes what was sealed to this new file; FILE and seal stay as they are.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+    /// Asks for what was sealed even if FILE was changed since: nothing of FILE is kept.
+    #[arg(long)]
+    pub(crate) revert: bool,
+    /// Says what would be done, and does not do it.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// With --out: writes zeros where pages are lost.
+    #[arg(long, requires = "out")]
+    pub(crate) accept_loss: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DamageOptions {
+    /// The file to damage: a copy, or one that is sealed.
+    pub(crate) file: PathBuf,
+    /// Turns a bit over.
+    #[arg(long, value_name = "BYTE:BIT", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) flip_bit: Vec<String>,
+    /// Fills a page with zeros.
+    #[arg(long, value_name = "PAGE", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) zero_page: Vec<String>,
+    /// Fills a page with random bytes.
+    #[arg(long, value_name = "PAGE", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) garble_page: Vec<String>,
+    /// Exchanges two pages.
+    #[arg(long, value_name = "PAGE:PAGE", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) swap_pages: Vec<String>,
+    /// Fills a stretch of bytes with zeros; 64 KiB somewhere if not said where.
+    #[arg(long, value_name = "OFFSET:LEN", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) hole: Vec<String>,
+    /// Cuts the file to this many bytes.
+    #[arg(long, value_name = "LEN")]
+    pub(crate) truncate: Option<u64>,
+    /// How often to do each thing whose place is left out.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) count: u32,
+    /// What places left out are drawn from; drawn and printed if not given.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}

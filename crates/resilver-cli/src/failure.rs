@@ -1,0 +1,108 @@
+//! Why a command could not do what it was asked for.
+//!
+//! Each message says what, where, and what to do next. Damage that was found is no failure but a
+//! report; only a seal whose descriptor is gone ends here, since nothing can be said without it.
+
+use std::io;
+use std::path::PathBuf;
+
+use page_ecc::{DescriptorError, GeometryError};
+
+use crate::report::Exit;
+use crate::size::Bytes;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("cannot {verb} {}: {cause}; check that it exists and that you may", path.display())]
+    Io { verb: &'static str, path: PathBuf, cause: io::Error },
+    #[error("{} does not exist; check the name", .0.display())]
+    Missing(PathBuf),
+    #[error("{} is {kind}, not a regular file; name a regular file", path.display())]
+    NotRegular { path: PathBuf, kind: &'static str },
+    #[error("{} is there already; name another place, or move it away", .0.display())]
+    Occupied(PathBuf),
+    #[error(
+        "{} is there already{}; `resilver verify` checks the file against it, `protect --force` replaces it",
+        path.display(), if *is_current { ", and by length and time it is of the file as it is now" } else { "" }
+    )]
+    SealThere { path: PathBuf, is_current: bool },
+    #[error("{} is a seal; name the file that it protects", .0.display())]
+    IsSeal(PathBuf),
+    #[error("the seal of {} cannot be the file itself; name another place with --seal", .0.display())]
+    SealIsFile(PathBuf),
+    #[error("{} has no seal at {}; make one with `resilver protect`, or say where it is with --seal", file.display(), seal.display())]
+    NoSeal { file: PathBuf, seal: PathBuf },
+    #[error("{} is no seal; name the seal of the file with --seal, or make one with `resilver protect`", .0.display())]
+    NotSeal(PathBuf),
+    #[error("{} cannot be used: {cause}", path.display())]
+    Descriptor { path: PathBuf, cause: DescriptorError },
+    #[error(
+        "{} was a seal once, but its descriptor is gone from head, tail and everywhere else; restore the seal \
+         or the file from a backup",
+        .0.display()
+    )]
+    DescriptorGone(PathBuf),
+    #[error(
+        "{} claims to seal {pages} pages, more than a file can have, so no sound writer made it; name the seal \
+         of the file with --seal",
+        path.display()
+    )]
+    Absurd { path: PathBuf, pages: u64 },
+    #[error("{} cannot be sealed: {cause}", path.display())]
+    Geometry { path: PathBuf, cause: GeometryError },
+    #[error("{} changed while it was read; run this again when nobody writes to it", .0.display())]
+    ChangedMeanwhile(PathBuf),
+    #[error(
+        "{} is {} longer than it was sealed, so it was written to since{}; nothing was changed: `recover --revert` \
+         cuts it to what was sealed, `recover --out PATH` writes that elsewhere, `protect --force` seals it as it is",
+        path.display(), Bytes(*extra),
+        if *is_whole { ", and its sealed part is whole" } else { ", and its sealed part is damaged but recoverable" }
+    )]
+    Grown { path: PathBuf, extra: u64, is_whole: bool },
+    #[error(
+        "{} reads back wrong after healing: {pages} pages; the medium may be failing: recover to another one with --out",
+        path.display()
+    )]
+    NotHealed { path: PathBuf, pages: u64 },
+    #[error("random bytes are not to be had from the system: {0}; try again")]
+    Random(getrandom::Error),
+    #[error("{0}")]
+    Usage(String),
+    #[error("{place} is behind the end of {}, which has {len} bytes; nothing was changed", path.display())]
+    BehindEnd { path: PathBuf, place: String, len: u64 },
+}
+
+impl Failure {
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::IsSeal(_) | Self::SealIsFile(_) => Exit::Usage,
+            Self::DescriptorGone(_) => Exit::Lost,
+            _ => Exit::Failed,
+        }
+    }
+
+    /// A word for programs.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "io",
+            Self::Missing(_) => "missing",
+            Self::NotRegular { .. } => "not_regular",
+            Self::Occupied(_) => "occupied",
+            Self::SealThere { .. } => "seal_there",
+            Self::IsSeal(_) => "is_seal",
+            Self::SealIsFile(_) => "seal_is_file",
+            Self::NoSeal { .. } => "no_seal",
+            Self::NotSeal(_) => "not_seal",
+            Self::Descriptor { .. } => "descriptor",
+            Self::DescriptorGone(_) => "descriptor_gone",
+            Self::Absurd { .. } => "absurd",
+            Self::Geometry { .. } => "geometry",
+            Self::ChangedMeanwhile(_) => "changed_meanwhile",
+            Self::Grown { .. } => "grown",
+            Self::NotHealed { .. } => "not_healed",
+            Self::Random(_) => "random",
+            Self::Usage(_) => "usage",
+            Self::BehindEnd { .. } => "behind_end",
+        }
+    }
+}
