@@ -5,7 +5,7 @@
 //! weight three, then the eight rotations of five adjacent ones), so the syndrome of two flips is
 //! even and never taken for one. Words are little-endian; a page of 512 words has 512 check bytes.
 
-use crate::page::{PAGE_LEN, Page};
+use crate::page::PAGE_LEN;
 
 /// Check bytes of one page.
 pub(crate) const CHECKS_LEN: usize = PAGE_LEN / 8;
@@ -73,32 +73,60 @@ fn checks_of(word: &[u8; 8]) -> u8 {
     word.iter().zip(&TABLES).fold(0, |checks, (&byte, table)| checks ^ table[usize::from(byte)])
 }
 
-/// Writes the check byte of each word of `page`.
-pub(crate) fn encode(page: &Page, checks: &mut [u8]) {
-    debug_assert_eq!(checks.len(), CHECKS_LEN);
-    for (word, check) in page.as_chunks::<8>().0.iter().zip(checks) {
-        *check = checks_of(word);
-    }
-}
-
-/// Corrects one flip a word where the checks name it; says how many bits of the page it turned.
+/// Checks and corrects words of eight bytes with one check byte each.
 ///
-/// The result is a guess until a digest proves it: three flips in one word can look like one.
-pub(crate) fn correct(page: &mut Page, checks: &[u8]) -> u32 {
-    let mut turned = 0;
-    for (word, &check) in page.as_chunks_mut::<8>().0.iter_mut().zip(checks) {
-        let bit = BIT_OF[usize::from(checks_of(word) ^ check)];
-        if bit != NO_BIT {
-            word[usize::from(bit / 8)] ^= 1 << (bit % 8);
-            turned += 1;
+/// Sealing uses it where [`InnerCode::Hsiao`](crate::InnerCode::Hsiao) is chosen; alone it locates
+/// nothing and proves nothing, so whoever calls it keeps a digest of the bytes.
+///
+/// ```
+/// use page_ecc::WordCode;
+/// let mut bytes = *b"sixteen bytes ..";
+/// let mut checks = [0; 2];
+/// WordCode::encode(&bytes, &mut checks);
+/// bytes[1] ^= 0x04;
+/// bytes[9] ^= 0x80;
+/// assert_eq!(WordCode::correct(&mut bytes, &checks), 2);
+/// assert_eq!(&bytes, b"sixteen bytes ..");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct WordCode;
+
+impl WordCode {
+    /// Writes the check byte of each word.
+    ///
+    /// # Panics
+    /// When `bytes` are not eight for each of `checks`.
+    pub fn encode(bytes: &[u8], checks: &mut [u8]) {
+        assert_eq!(bytes.len(), 8 * checks.len(), "each word has one check byte");
+        for (word, check) in bytes.as_chunks::<8>().0.iter().zip(checks) {
+            *check = checks_of(word);
         }
     }
-    turned
+
+    /// Corrects one flip a word where the checks name it; says how many bits of `bytes` it turned.
+    ///
+    /// The result is a guess until a digest proves it: three flips in one word can look like one.
+    ///
+    /// # Panics
+    /// When `bytes` are not eight for each of `checks`.
+    pub fn correct(bytes: &mut [u8], checks: &[u8]) -> u32 {
+        assert_eq!(bytes.len(), 8 * checks.len(), "each word has one check byte");
+        let mut turned = 0;
+        for (word, &check) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(checks) {
+            let bit = BIT_OF[usize::from(checks_of(word) ^ check)];
+            if bit != NO_BIT {
+                word[usize::from(bit / 8)] ^= 1 << (bit % 8);
+                turned += 1;
+            }
+        }
+        turned
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::Page;
     use alloc::collections::BTreeSet;
 
     /// The check matrix, a bit at a time.
@@ -130,17 +158,21 @@ mod tests {
     fn one_flip_in_each_word_is_corrected_wherever_it_is() {
         let page = sample();
         let mut checks = [0; CHECKS_LEN];
-        encode(&page, &mut checks);
+        WordCode::encode(&page, &mut checks);
         for bit in 0..64 {
             let mut hurt = page;
             hurt.as_chunks_mut::<8>().0.iter_mut().for_each(|word| word[bit / 8] ^= 1 << (bit % 8));
-            assert_eq!(correct(&mut hurt, &checks), 512);
+            assert_eq!(WordCode::correct(&mut hurt, &checks), 512);
             assert_eq!(hurt, page);
         }
         for bit in 0..8 {
             let mut hurt = page;
             let hurt_checks = checks.map(|check| check ^ 1 << bit);
-            assert_eq!(correct(&mut hurt, &hurt_checks), 0, "a flipped check bit turns no data bit");
+            assert_eq!(
+                WordCode::correct(&mut hurt, &hurt_checks),
+                0,
+                "a flipped check bit turns no data bit"
+            );
             assert_eq!(hurt, page);
         }
     }
@@ -149,13 +181,13 @@ mod tests {
     fn two_flips_in_one_word_are_never_miscorrected() {
         let page = sample();
         let mut checks = [0; CHECKS_LEN];
-        encode(&page, &mut checks);
+        WordCode::encode(&page, &mut checks);
         for first in 0..64 {
             for second in 0..first {
                 let mut hurt = page;
                 hurt[first / 8] ^= 1 << (first % 8);
                 hurt[second / 8] ^= 1 << (second % 8);
-                assert_eq!(correct(&mut hurt, &checks), 0, "bits {first} and {second}");
+                assert_eq!(WordCode::correct(&mut hurt, &checks), 0, "bits {first} and {second}");
             }
         }
     }

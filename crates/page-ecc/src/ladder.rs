@@ -22,7 +22,7 @@ use reader::Reader;
 use crate::descriptor::Descriptor;
 use crate::evidence::{Examination, Fault, Finding, Loss, Patch, Rung};
 use crate::geometry::{Geometry, Region};
-use crate::hsiao::{self, CHECKS_LEN};
+use crate::hsiao::{CHECKS_LEN, WordCode};
 use crate::page::{CodeNo, Page, PageNo, ZERO_PAGE};
 use crate::seal::covered_by_word_page;
 use crate::source::{NoOlderCopy, PageSource, ReadFrom};
@@ -293,7 +293,7 @@ impl<S: PageSource, O: PageSource> Ladder<S, O> {
             let (mut page, mut suspects) = ([ZERO_PAGE], Suspects::new());
             self.prove(CodeNo(number), &mut page, &mut suspects, &mut Examination::default());
             self.climb(&suspects, &mut Examination::default(), |_, bytes| page[0] = *bytes);
-            hsiao::encode(&page[0], checks);
+            WordCode::encode(&page[0], checks);
         }
         checks
     }

@@ -69,6 +69,7 @@ pub use descriptor::{Descriptor, DescriptorError, FieldError};
 pub use digest::Uid;
 pub use evidence::{Evidence, Examination, Fault, Finding, Loss, Patch, Rung};
 pub use geometry::{Geometry, GeometryError, Region};
+pub use hsiao::WordCode;
 pub use ladder::{Ladder, RecoveredBody};
 pub use page::{PAGE_LEN, Page, PageNo, PageRanges};
 pub use scheme::{InnerCode, Scheme, UnknownScheme};

@@ -12,7 +12,7 @@ use crate::descriptor::{Descriptor, FieldError, Fields};
 use crate::digest::{Salter, Uid};
 use crate::digest_page;
 use crate::geometry::{Geometry, GeometryError, PAGES_PER_WORD_PAGE, Region};
-use crate::hsiao::{self, CHECKS_LEN};
+use crate::hsiao::{CHECKS_LEN, WordCode};
 use crate::page::{CodeNo, PAGE_LEN, Page, PageNo, ZERO_PAGE};
 use crate::parity::ColumnCodec;
 use crate::scheme::{InnerCode, Scheme};
@@ -246,7 +246,7 @@ impl Image<'_> {
             let mut checks = ZERO_PAGE;
             let covered = covered_by_word_page(&self.geometry, word_page as u64);
             for (number, checks) in covered.zip(checks.chunks_exact_mut(CHECKS_LEN)) {
-                hsiao::encode(&self.pages[index(self.geometry.page_of(CodeNo(number)))], checks);
+                WordCode::encode(&self.pages[index(self.geometry.page_of(CodeNo(number)))], checks);
             }
             self.pages[page as usize] = checks;
         }

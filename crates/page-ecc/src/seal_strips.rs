@@ -12,7 +12,7 @@ use crate::descriptor::Descriptor;
 use crate::digest::{Digest, Salter};
 use crate::digest_page::{self, DIGESTS_PER_PAGE};
 use crate::geometry::{Geometry, GeometryError, Region};
-use crate::hsiao::{self, CHECKS_LEN};
+use crate::hsiao::{CHECKS_LEN, WordCode};
 use crate::page::{CodeNo, PAGE_LEN, Page, ZERO_PAGE};
 use crate::parity::ColumnCodec;
 use crate::scheme::InnerCode;
@@ -199,7 +199,7 @@ impl StripSealer {
         }
         scratch.checks.resize(pages.len() * CHECKS_LEN, 0);
         for (page, checks) in pages.iter().zip(scratch.checks.chunks_exact_mut(CHECKS_LEN)) {
-            hsiao::encode(page, checks);
+            WordCode::encode(page, checks);
         }
         let region = self.geometry.region(Region::WordChecks);
         store.write_at(region.start.offset() + run.first.0 * CHECKS_LEN as u64, &scratch.checks)

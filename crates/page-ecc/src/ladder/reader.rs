@@ -5,7 +5,7 @@ use crate::digest::{Digest, Salter};
 use crate::evidence::{Fault, Rung};
 use crate::flip;
 use crate::geometry::{Geometry, PAGES_PER_WORD_PAGE};
-use crate::hsiao::{self, CHECKS_LEN};
+use crate::hsiao::{CHECKS_LEN, WordCode};
 use crate::page::{CodeNo, Page, PageNo, ZERO_PAGE};
 use crate::scheme::InnerCode;
 use crate::source::{PageSource, ReadFrom};
@@ -106,7 +106,7 @@ impl<S: PageSource, O: PageSource> Reader<S, O> {
         }
         let at = (number.0 % PAGES_PER_WORD_PAGE) as usize * CHECKS_LEN;
         let mut corrected = *page;
-        let bits = hsiao::correct(&mut corrected, &checks[at..at + CHECKS_LEN]);
+        let bits = WordCode::correct(&mut corrected, &checks[at..at + CHECKS_LEN]);
         self.matches(number, digest, &corrected).then(|| {
             *page = corrected;
             bits
