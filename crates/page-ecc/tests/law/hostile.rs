@@ -22,6 +22,7 @@ fn record() -> [u8; Descriptor::LEN] {
 fn use_it(descriptor: Descriptor, bytes: &[u8]) {
     let geometry = *descriptor.geometry();
     let mut ladder = Ladder::new(descriptor, bytes);
+    assert!(!ladder.is_borne_out());
     for start in [0, 1, geometry.body_pages(), geometry.total_pages().saturating_sub(9)] {
         ladder.examine(PageNo::new(start)..PageNo::new(start.saturating_add(9)));
     }
