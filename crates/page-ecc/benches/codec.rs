@@ -88,12 +88,17 @@ fn checking_against_bare_crc() -> bool {
 }
 
 fn recovery() -> bool {
-    let (whole, descriptor) = sealed(&random_bytes(BODY_LEN));
-    for (what, first, count) in
-        [("one lost page", 5000, 1), ("64 KiB hole", 5000, 17), ("4 MiB hole", 5000, 1025)]
-    {
-        let mut file = whole.clone();
-        let hole = PageNo::new(first)..PageNo::new(first + count);
+    let pages_of = |mib: usize| (mib << 20) / PAGE_LEN;
+    for (mib, what, lost) in [
+        (64, "one lost page of 64 MiB", 1),
+        (64, "64 KiB of 64 MiB", 17),
+        (64, "4 MiB of 64 MiB", pages_of(4)),
+        (256, "4 MiB of 256 MiB", pages_of(4)),
+        (256, "16 MiB of 256 MiB", pages_of(16)),
+    ] {
+        let (mut file, descriptor) = sealed(&random_bytes(mib << 20));
+        let first = PageNo::new(5000);
+        let hole = first..first.plus(lost as u64);
         file[hole.start.offset() as usize..hole.end.offset() as usize].fill(0);
         let [time] = rounds(
             9,
@@ -101,12 +106,13 @@ fn recovery() -> bool {
                 let mut ladder = Ladder::new(descriptor.clone(), &file[..]);
                 let mut rebuilt = 0;
                 let time = seconds(|| rebuilt = ladder.examine(hole.clone()).evidence().rebuilt);
-                assert_eq!(rebuilt, count);
+                assert_eq!(rebuilt, lost as u64);
                 time
             }],
         );
-        let len = count as usize * PAGE_LEN;
-        println!("recover {what:<20} {} ({:.2} ms)", Speed(&time, len), median(&time) * 1e3);
+        println!("recover {what:<24} {:7.2} ms median, {:.2} GB/s", median(&time) * 1e3, {
+            (lost * PAGE_LEN) as f64 / median(&time) / 1e9
+        });
     }
     true
 }
