@@ -7,15 +7,41 @@
 
 use crate::crc::{POLYNOMIAL, step};
 use crate::digest::{Digest, Salter};
+use crate::page::PAGE_LEN;
+
+/// Stretches of a page walked side by side, a vector's worth of steps at a time.
+const LANES: usize = 16;
+const LANE_BITS: usize = PAGE_LEN * 8 / LANES;
+/// The syndrome at the first step of each stretch.
+const LANE_STARTS: [u32; LANES] = lane_starts();
+
+const fn lane_starts() -> [u32; LANES] {
+    let mut starts = [POLYNOMIAL; LANES];
+    let mut lane = 1;
+    while lane < LANES {
+        let mut register = starts[lane - 1];
+        let mut distance = 0;
+        while distance < LANE_BITS {
+            register = step(register);
+            distance += 1;
+        }
+        starts[lane] = register;
+        lane += 1;
+    }
+    starts
+}
 
 /// The bit whose flip changes the CRC of `bits` bits by `syndrome`, from the lowest bit of byte 0.
 fn locate(syndrome: u32, bits: usize) -> Option<usize> {
-    let mut register = POLYNOMIAL;
-    for distance in 0..bits {
-        if register == syndrome {
-            return Some(bits - 1 - distance);
+    debug_assert!(bits <= LANES * LANE_BITS);
+    let mut registers = LANE_STARTS;
+    for at in 0..LANE_BITS {
+        let is_hit = registers.iter().fold(false, |is_hit, &register| is_hit | (register == syndrome));
+        if is_hit {
+            let lane = registers.iter().position(|&register| register == syndrome)?;
+            return (bits - 1).checked_sub(lane * LANE_BITS + at);
         }
-        register = step(register);
+        registers = registers.map(step);
     }
     None
 }
@@ -36,7 +62,7 @@ pub(crate) fn correct(salter: Salter, number: u64, digest: Digest, bytes: &mut [
 mod tests {
     use super::*;
     use crate::digest::Uid;
-    use crate::page::{PAGE_LEN, Page};
+    use crate::page::Page;
 
     const PAGE_BITS: usize = PAGE_LEN * 8;
 
