@@ -11,7 +11,7 @@ use crate::report::{Exit, Report};
 
 const PAGE: u64 = PAGE_LEN as u64;
 /// Bytes of a hole written at a time.
-const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 pub(crate) fn run(options: &DamageOptions) -> Result<Report, Failure> {
     let file = Regular::open(&options.file, Access::Write)?;

@@ -211,7 +211,7 @@ pub(crate) fn make_new<T>(
 impl Regular {
     fn create_beside(path: &Path) -> Result<Self, Failure> {
         let mut name = OsString::from(".");
-        name.push(path.file_name().unwrap_or_default().to_os_string());
+        name.push(path.file_name().unwrap_or_default());
         // Room for the suffix within the 255 bytes that a name may have.
         let mut name = OsString::from(name.to_string_lossy().chars().take(50).collect::<String>());
         let random = getrandom::u64().map_err(Failure::Random)?;

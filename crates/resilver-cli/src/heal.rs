@@ -3,7 +3,7 @@
 //! Only pages that were wrong are written, each with the bytes that were sealed, so a kill at any
 //! moment leaves a page that is at worst still wrong.
 
-use page_ecc::{Geometry, PageNo, ReadFrom, Region};
+use page_ecc::{Geometry, ReadFrom, Region};
 
 use crate::failure::Failure;
 use crate::files::{Access, Regular};
@@ -98,7 +98,7 @@ pub(crate) fn in_rounds(
         let mut at = range.start;
         while at < range.end {
             let end = (at + ROUND_PAGES).min(range.end);
-            let round = Spans::of(Vec::from([at..end]));
+            let round = Spans::one(at..end);
             let look = Look { always: None, patch_bytes: PATCH_BYTES_MAX };
             act(&survey(pair, &round, look, &Progress::hidden()))?;
             at = end;
@@ -130,7 +130,7 @@ fn write(pair: &Pair, found: &Survey, what: Heal) -> Result<u64, Failure> {
 
 fn body(geometry: &Geometry) -> Spans {
     let body = geometry.region(Region::Body);
-    Spans::of(Vec::from([PageNo::get(body.start)..PageNo::get(body.end)]))
+    Spans::one(body.start.get()..body.end.get())
 }
 
 /// Opens again, to be written, a file that was looked at.

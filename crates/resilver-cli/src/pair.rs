@@ -117,18 +117,17 @@ impl Pair {
     pub(crate) fn cut_off(&self) -> Spans {
         let (total, body_end) = (self.geometry().total_pages(), 1 + self.geometry().body_pages());
         if !self.is_detached() {
-            return Spans::of(vec![(self.len(Side::File) / PAGE).min(total)..total]);
+            return Spans::one((self.len(Side::File) / PAGE).min(total)..total);
         }
         let body = match self.len(Side::File) {
             len if len >= self.geometry().body_len() => body_end,
             len => 1 + len / PAGE,
         };
-        let seal_pages = self.len(Side::Seal) / PAGE;
-        let seal = match seal_pages {
-            0 => vec![0..1, body_end..total],
-            pages => vec![(body_end - 1).saturating_add(pages).min(total)..total],
+        let (head, rest) = match self.len(Side::Seal) / PAGE {
+            0 => (0..1, body_end..total),
+            pages => (0..0, (body_end - 1).saturating_add(pages).min(total)..total),
         };
-        Spans::of([vec![body..body_end], seal].concat())
+        Spans::of(vec![head, body..body_end, rest])
     }
 
     /// A source of pages over both files.

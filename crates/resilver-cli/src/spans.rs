@@ -21,9 +21,13 @@ impl Spans {
         Self(spans)
     }
 
+    pub(crate) fn one(range: Range<u64>) -> Self {
+        Self::of(std::iter::once(range).collect())
+    }
+
     /// The first so many pages.
     pub(crate) fn first(count: u64) -> Self {
-        Self::of(Vec::from([0..count]))
+        Self::one(0..count)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Range<u64>> + '_ {

@@ -141,7 +141,7 @@ impl<'a> Verdict<'a> {
             }
         }
         if self.is_changed() {
-            let _ = writeln!(text, "  time     {}", CHANGED);
+            let _ = writeln!(text, "  time     {CHANGED}");
         }
         self.write_table(&mut text);
         if self.is_foreign() {

@@ -1,5 +1,7 @@
 //! The `resilver` command as a black box: arguments in; files, output and exit codes out.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
+
 mod changed;
 mod damage;
 mod hostile;
