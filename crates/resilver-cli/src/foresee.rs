@@ -135,3 +135,61 @@ fn start(geometry: &Geometry, region: Region) -> u64 {
 const fn shift(range: &Range<u64>, by: u64) -> Range<u64> {
     range.start + by..range.end + by
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use page_ecc::{
+        InnerCode, Ladder, Page, PageNo, PageSource, ReadFrom, Scheme, SealOptions, Uid, Unreadable,
+    };
+    use proptest::prelude::*;
+
+    /// An image without the pages that are cut off.
+    struct Cut<'a>(&'a [u8], &'a Spans);
+
+    impl PageSource for Cut<'_> {
+        fn read(&mut self, first: PageNo, pages: &mut [Page], from: ReadFrom) -> Result<(), Unreadable> {
+            let wanted = first.get()..first.get() + pages.len() as u64;
+            if self.1.within(&wanted).count() > 0 {
+                return Err(Unreadable);
+            }
+            self.0.read(first, pages, from)
+        }
+    }
+
+    fn scheme() -> impl Strategy<Value = Scheme> {
+        let coded = (1..20u16, 1..6u16).prop_map(|(data, parity)| Scheme::ReedSolomon { data, parity });
+        prop_oneof![Just(Scheme::ChecksumOnly), Just(Scheme::Xor { data: 5 }), coded, Just(Scheme::STANDARD)]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_foreseen_is_what_the_ladder_finds_lost(
+            body_pages in 0..200u64,
+            scheme in scheme(),
+            has_words: bool,
+            cuts in (0.0..1.0f64, 0.0..1.0f64),
+        ) {
+            let inner = if has_words { InnerCode::Hsiao } else { InnerCode::None };
+            let body: Vec<u8> = (0..body_pages as u32 * 1024).flat_map(|at| (at + 1).wrapping_mul(2_654_435_761).rotate_left(at % 31).to_le_bytes()).collect();
+            let image = SealOptions::new(Uid::new([1; 16])).scheme(scheme).inner(inner).seal(&body).unwrap();
+            let geometry = *image.descriptor().geometry();
+            let (total, body_end) = (geometry.total_pages(), 1 + body_pages);
+            let body_cut = 1 + (cuts.0 * body_pages as f64) as u64;
+            let seal_cut = body_end + (cuts.1 * (total - body_end) as f64) as u64;
+            let cut_off = Spans::of(vec![body_cut..body_end, seal_cut..total]);
+            let mut ladder = Ladder::new(image.descriptor().clone(), Cut(image.as_bytes(), &cut_off));
+            let lost = ladder.examine(geometry.all_pages()).lost();
+            let lost = Spans::of(lost.iter().map(|range| range.start.get()..range.end.get()).collect());
+            let foreseen = losses(&geometry, &cut_off).into_iter().flat_map(|(_, spans)| spans.into_ranges());
+            let foreseen = Spans::of(foreseen.collect());
+            for range in foreseen.iter() {
+                prop_assert_eq!(lost.within(&range).count(), range.end - range.start, "{:?}", range);
+            }
+            // Digest pages are few here, so with them at hand nothing else is lost.
+            if seal_cut >= geometry.region(Region::DigestsA).end.get() {
+                prop_assert_eq!(foreseen, lost);
+            }
+        }
+    }
+}
