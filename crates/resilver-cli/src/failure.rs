@@ -13,7 +13,7 @@ use crate::size::Bytes;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("cannot {verb} {}: {cause}; check that it exists and that you may", path.display())]
+    #[error("cannot {verb} {}: {cause}; {}", path.display(), advice(cause))]
     Io { verb: &'static str, path: PathBuf, cause: io::Error },
     #[error("{} does not exist; check the name", .0.display())]
     Missing(PathBuf),
@@ -104,5 +104,17 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::BehindEnd { .. } => "behind_end",
         }
+    }
+}
+
+/// What to do about an error of the system.
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, or name another place",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "see to it that you may, or name another place"
+        }
+        io::ErrorKind::NotFound => "check the name",
+        _ => "the medium may be failing: look at what the system logged",
     }
 }

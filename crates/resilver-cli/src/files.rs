@@ -42,6 +42,7 @@ pub(crate) enum Replace {
 #[derive(Debug)]
 pub(crate) struct Regular {
     file: File,
+    /// The name it goes by; of a file in the making, the one it will have.
     path: PathBuf,
 }
 
@@ -190,18 +191,18 @@ pub(crate) fn make_new<T>(
     if replace == Replace::No && is_there(path) {
         return Err(Failure::Occupied(path.to_owned()));
     }
-    let temporary = Regular::create_beside(path)?;
+    let (temporary, name) = Regular::create_beside(path)?;
     let made = fill(&temporary).and_then(|made| {
         let mode = like.metadata()?.permissions().mode() & 0o777;
         let allowed = temporary.file.set_permissions(Permissions::from_mode(mode));
         allowed.map_err(failed("set the permissions of", path))?;
         temporary.sync()?;
-        put_in_place(&temporary.path, path, replace)?;
+        put_in_place(&name, path, replace)?;
         Ok(made)
     });
     if made.is_err() {
         // The first failure is the one to tell of.
-        let _ = fs::remove_file(&temporary.path);
+        let _ = fs::remove_file(&name);
         return made;
     }
     sync_dir(path)?;
@@ -209,7 +210,8 @@ pub(crate) fn make_new<T>(
 }
 
 impl Regular {
-    fn create_beside(path: &Path) -> Result<Self, Failure> {
+    /// A file under a passing name, and that name.
+    fn create_beside(path: &Path) -> Result<(Self, PathBuf), Failure> {
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         // Room for the suffix within the 255 bytes that a name may have.
@@ -220,7 +222,7 @@ impl Regular {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
         let file = options.open(&temporary).map_err(failed("create", path))?;
-        Ok(Self { file, path: temporary })
+        Ok((Self { file, path: path.to_owned() }, temporary))
     }
 }
 

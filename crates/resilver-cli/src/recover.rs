@@ -133,21 +133,29 @@ fn heal_in_place(opened: Opened, found: &Survey) -> Result<Done, Failure> {
             *half = heal::reopen(half)?;
         }
     }
-    written += match (file_heals, is_seal_wrong && pair.is_detached()) {
-        (true, false) => heal::heal(&mut pair, found, Heal::File)?,
-        (true, true) => heal::heal(&mut pair, found, Heal::Both)?,
-        (false, true) => heal::heal(&mut pair, found, Heal::Seal)?,
-        (false, false) => 0,
+    let what = match (file_heals, is_seal_wrong && pair.is_detached()) {
+        (true, false) => Some(Heal::File),
+        (true, true) => Some(Heal::Both),
+        (false, true) => Some(Heal::Seal),
+        (false, false) => None,
     };
-    let again = heal::look_again(&pair, found, Heal::Both, 0);
-    if again.wrong() > 0 {
-        return Err(Failure::NotHealed { path: file_path, pages: again.wrong() });
-    }
-    if let (true, Some(file), Some(modified)) = (file_heals, &pair.file, stamp::modified(&pair.descriptor)) {
-        file.file.set_modified(modified)?;
+    let before = pair.file.as_ref().map(|file| file.state.modified);
+    let healed = what.map_or(Ok(0), |what| heal_and_look_again(&mut pair, found, what));
+    if let Some(file) = pair.file.as_ref().filter(|_| file_heals) {
+        // Healing is no edit: after a failure the file bears the time that it had.
+        let sealed = stamp::modified(&pair.descriptor).filter(|_| healed.is_ok());
+        sealed.or(before).map_or(Ok(()), |modified| file.file.set_modified(modified))?;
         file.file.sync()?;
     }
+    written += healed?;
     Ok(Done { action: "healed", pages_written: written, ..Done::default() })
+}
+
+fn heal_and_look_again(pair: &mut Pair, found: &Survey, what: Heal) -> Result<u64, Failure> {
+    let written = heal::heal(pair, found, what)?;
+    let pages = heal::look_again(pair, found, Heal::Both, 0).wrong();
+    let path = pair.file.as_ref().or(pair.seal.as_ref()).expect("one of both files is there").file.path();
+    if pages > 0 { Err(Failure::NotHealed { path: path.to_owned(), pages }) } else { Ok(written) }
 }
 
 fn write_new(opened: &Opened, found: &Survey, out: &Path) -> Result<Done, Failure> {
