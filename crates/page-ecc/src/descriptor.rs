@@ -33,6 +33,7 @@ use alloc::vec::Vec;
 use twox_hash::XxHash3_128;
 
 use crate::digest::Uid;
+use crate::digest_page;
 use crate::geometry::{Geometry, GeometryError, Region};
 use crate::page::{PAGE_LEN, Page};
 use crate::scheme::{InnerCode, Scheme};
@@ -240,11 +241,19 @@ impl Descriptor {
         page
     }
 
+    /// Whether a page bears a mark that only sealed files leave: what a file without any descriptor
+    /// still shows of what it was.
+    #[must_use]
+    pub fn is_marked(page: &Page) -> bool {
+        let is_record = |record: &Record| record.starts_with(&MAGIC);
+        page.as_chunks().0.iter().any(is_record) || digest_page::is_marked(page)
+    }
+
     /// Every different descriptor that some of these pages hold: header and footer, where they
     /// could be read.
     ///
     /// More than one means that a page came from elsewhere; which is the file's own, its digest
-    /// pages decide ([`Ladder::open`](crate::Ladder::open)).
+    /// pages decide ([`Ladder::is_borne_out`](crate::Ladder::is_borne_out)).
     ///
     /// # Errors
     /// When none is found: what the most telling of the pages says.

@@ -36,8 +36,12 @@ pub(crate) fn close(page: &mut Page, index: u64, salter: Salter) {
 
 /// Whether the page is digest page `index` of this file, whole.
 pub(crate) fn is_proven(page: &Page, index: u64, salter: Salter) -> bool {
+    is_marked(page) && salter.digest(Salter::DIGEST_PAGES + index, &page[..DIGEST_AT]) == own_digest(page)
+}
+
+/// Whether the page says that it is one of digests, of whatever file.
+pub(crate) fn is_marked(page: &Page) -> bool {
     page[MAGIC_AT..DIGEST_AT] == MAGIC
-        && salter.digest(Salter::DIGEST_PAGES + index, &page[..DIGEST_AT]) == own_digest(page)
 }
 
 /// Turns back one flipped bit; whether the page then proves itself.

@@ -89,7 +89,7 @@ impl Examination {
         lost.map(|finding| finding.page).collect()
     }
 
-    /// The highest rung that was needed, [`Evidence::Clean`] if none.
+    /// How many pages needed which rung.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         let mut counts = Evidence::default();

@@ -162,13 +162,10 @@ fn scan(seal: &Half, path: &Path, cause: DescriptorError) -> Result<Vec<Descript
         if let Ok(found) = Descriptor::find(&[&page]) {
             return Ok(found);
         }
-        was_sealed |= page[DIGEST_MAGIC_AT..].starts_with(b"RSDIGEST");
+        was_sealed |= Descriptor::is_marked(&page);
     }
     match was_sealed {
         true => Err(Failure::DescriptorGone(path.to_owned())),
         false => Err(Failure::NotSeal(path.to_owned())),
     }
 }
-
-/// Where a digest page has its magic: a seal without a descriptor still shows what it was.
-const DIGEST_MAGIC_AT: usize = 4080;
