@@ -84,6 +84,14 @@ pub enum GeometryError {
         /// Bytes asked for.
         body_len: u64,
     },
+    /// The body fits, but not what protects it: no file is that long.
+    #[error(
+        "a body of {body_len} bytes and its protection are longer than a file can be; split it, or protect it less"
+    )]
+    FileTooLong {
+        /// Bytes of the body.
+        body_len: u64,
+    },
     /// The scheme's counts are outside its limits.
     #[error(
         "{data}+{parity} is no protection scheme: use 1 to {max_data} data and 1 to {max_parity} parity pages",
@@ -128,6 +136,9 @@ impl Geometry {
     /// The longest body: 2^56 bytes.
     pub const BODY_LEN_MAX: u64 = 1 << 56;
 
+    /// The most pages of a file: its bytes have to be counted by a signed 64-bit offset.
+    const TOTAL_PAGES_MAX: u64 = i64::MAX as u64 / PAGE_LEN as u64;
+
     /// The shape of a file with this body under this scheme.
     ///
     /// # Errors
@@ -166,7 +177,11 @@ impl Geometry {
         if columns == 0 || columns > most || body_pages.div_ceil(columns) > u64::from(scheme.data()) {
             return Err(GeometryError::Columns { columns, body_pages });
         }
-        Ok(Self { body_len, scheme, inner, columns })
+        let geometry = Self { body_len, scheme, inner, columns };
+        match geometry.total_pages() <= Self::TOTAL_PAGES_MAX {
+            true => Ok(geometry),
+            false => Err(GeometryError::FileTooLong { body_len }),
+        }
     }
 
     /// Bytes of the body.

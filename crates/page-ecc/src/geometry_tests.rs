@@ -116,6 +116,11 @@ fn shapes_that_cannot_be_are_refused() {
         Geometry::new(u64::MAX, Scheme::STANDARD, InnerCode::None),
         Err(GeometryError::BodyTooLong { .. })
     ));
+    let heavy = Scheme::ReedSolomon { data: 1, parity: 256 };
+    assert!(matches!(
+        Geometry::new(1 << 56, heavy, InnerCode::Hsiao),
+        Err(GeometryError::FileTooLong { .. })
+    ));
     for columns in [0, 1, 1 << 40, u64::MAX] {
         assert!(matches!(
             Geometry::with_columns(65 << 12, Scheme::STANDARD, InnerCode::None, columns),

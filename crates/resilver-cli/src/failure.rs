@@ -42,12 +42,6 @@ pub(crate) enum Failure {
         .0.display()
     )]
     DescriptorGone(PathBuf),
-    #[error(
-        "{} claims to seal {pages} pages, more than a file can have, so no sound writer made it; name the seal \
-         of the file with --seal",
-        path.display()
-    )]
-    Absurd { path: PathBuf, pages: u64 },
     #[error("{} cannot be sealed: {cause}", path.display())]
     Geometry { path: PathBuf, cause: GeometryError },
     #[error("{} changed while it was read; run this again when nobody writes to it", .0.display())]
@@ -95,7 +89,6 @@ impl Failure {
             Self::NotSeal(_) => "not_seal",
             Self::Descriptor { .. } => "descriptor",
             Self::DescriptorGone(_) => "descriptor_gone",
-            Self::Absurd { .. } => "absurd",
             Self::Geometry { .. } => "geometry",
             Self::ChangedMeanwhile(_) => "changed_meanwhile",
             Self::Grown { .. } => "grown",

@@ -71,12 +71,11 @@ fn open_detached(
     if candidates.iter().all(|descriptor| !descriptor.is_detached()) {
         // A sealed file may bear the name of a seal.
         return match named == seal_path {
-            true => choose_whole(seal, candidates, seal_path),
+            true => Ok(choose_whole(seal, candidates, seal_path)),
             false => Err(Failure::NotSeal(seal_path)),
         };
     }
     candidates.retain(Descriptor::is_detached);
-    check_size(&mut candidates, &seal_path)?;
     let pair = choose(Pair { descriptor: candidates[0].clone(), file, seal: Some(seal) }, candidates);
     Ok(Opened { pair, file_path, seal_path: Some(seal_path) })
 }
@@ -88,28 +87,16 @@ fn open_whole(file: Half, file_path: PathBuf, seal_path: PathBuf) -> Result<Open
             if candidates.is_empty() {
                 return Err(Failure::IsSeal(file_path));
             }
-            choose_whole(file, candidates, file_path)
+            Ok(choose_whole(file, candidates, file_path))
         }
         Err(DescriptorError::NotSealed) => Err(Failure::NoSeal { file: file_path, seal: seal_path }),
         Err(cause) => Err(Failure::Descriptor { path: file_path, cause }),
     }
 }
 
-fn choose_whole(file: Half, mut candidates: Vec<Descriptor>, path: PathBuf) -> Result<Opened, Failure> {
-    check_size(&mut candidates, &path)?;
+fn choose_whole(file: Half, candidates: Vec<Descriptor>, path: PathBuf) -> Opened {
     let pair = choose(Pair { descriptor: candidates[0].clone(), file: Some(file), seal: None }, candidates);
-    Ok(Opened { pair, file_path: path, seal_path: None })
-}
-
-/// Drops descriptors of files longer than any file can be; a failure if none is left.
-fn check_size(candidates: &mut Vec<Descriptor>, path: &Path) -> Result<(), Failure> {
-    const PAGES_MAX: u64 = i64::MAX as u64 / PAGE_LEN as u64;
-    let pages = candidates[0].geometry().total_pages();
-    candidates.retain(|descriptor| descriptor.geometry().total_pages() <= PAGES_MAX);
-    match candidates.is_empty() {
-        true => Err(Failure::Absurd { path: path.to_owned(), pages }),
-        false => Ok(()),
-    }
+    Opened { pair, file_path: path, seal_path: None }
 }
 
 /// The pair under that descriptor which its digest pages bear out; under the first if none is.
@@ -119,11 +106,8 @@ fn choose(mut pair: Pair, candidates: Vec<Descriptor>) -> Pair {
     }
     let first = candidates[0].clone();
     for candidate in candidates {
-        let held = pair.seal.as_ref().or(pair.file.as_ref()).map_or(0, |half| half.state.len);
-        // More digest pages than the file has pages: asking them all would take for ever.
-        let is_plausible = candidate.geometry().digest_pages() <= held / PAGE_LEN as u64;
         pair.descriptor = candidate;
-        if is_plausible && Ladder::new(pair.descriptor.clone(), pair.source(None)).is_borne_out() {
+        if Ladder::new(pair.descriptor.clone(), pair.source(None)).is_borne_out() {
             return pair;
         }
     }

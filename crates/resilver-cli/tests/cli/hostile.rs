@@ -64,7 +64,7 @@ fn absurd_shapes_with_sound_checksums_are_losses_and_cost_nothing() {
                     let seal = forged(scheme, |record| shape(record, body_len, columns, inner));
                     match columns.saturating_mul(scheme.parity().into()) < 1 << 50 {
                         true => check(&seal, 4, None),
-                        false => check(&seal, 1, Some("absurd")),
+                        false => check(&seal, 1, Some("descriptor")),
                     }
                 }
             }
