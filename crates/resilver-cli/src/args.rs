@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use page_ecc::{InnerCode, Scheme};
 
+use crate::size::Bytes;
+
 /// Protects files against damage, checks them and brings them back.
 #[derive(Parser, Debug)]
 #[command(name = "resilver", version, after_help = EXIT_CODES)]
@@ -114,12 +116,12 @@ pub(crate) struct DamageOptions {
     /// Exchanges two pages.
     #[arg(long, value_name = "PAGE:PAGE", num_args = 0..=1, default_missing_value = "")]
     pub(crate) swap_pages: Vec<String>,
-    /// Fills a stretch of bytes with zeros; 64 KiB somewhere if not said where.
+    /// Fills a stretch of bytes with zeros, such as 1M:64K; 64 KiB somewhere if not said where.
     #[arg(long, value_name = "OFFSET:LEN", num_args = 0..=1, default_missing_value = "")]
     pub(crate) hole: Vec<String>,
     /// Cuts the file to this many bytes.
     #[arg(long, value_name = "LEN")]
-    pub(crate) truncate: Option<u64>,
+    pub(crate) truncate: Option<Bytes>,
     /// How often to do each thing whose place is left out.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) count: u32,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use page_ecc::PAGE_LEN;
 
 use crate::args::DamageOptions;
+use crate::size::Bytes;
 
 const PAGE: u64 = PAGE_LEN as u64;
 /// A hole whose place and length are left out.
@@ -83,7 +84,7 @@ pub(crate) fn plan(options: &DamageOptions, len: u64, seed: u64) -> Result<Vec<H
             }
         }
     }
-    plan.extend(options.truncate.map(|len| Hurt::Truncate { len }));
+    plan.extend(options.truncate.map(|len| Hurt::Truncate { len: len.0 }));
     for hurt in &mut plan {
         if let Hurt::GarblePage { seed, .. } = hurt {
             *seed = draws.next();
@@ -124,7 +125,8 @@ fn parse_swap(place: &str) -> Option<Hurt> {
 }
 
 fn parse_hole(place: &str) -> Option<Hurt> {
-    let (offset, len) = two(place)?;
+    let (offset, len) = place.split_once(':')?;
+    let (Bytes(offset), Bytes(len)) = (offset.parse().ok()?, len.parse().ok()?);
     (len > 0).then_some(Hurt::Hole { offset, len })
 }
 

@@ -1,6 +1,7 @@
 //! Sizes for people.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A number of bytes, in the unit that leaves it short.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,9 +23,44 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// The text is no number of bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("write a number of bytes, or one with K, M, G or T behind it for powers of 1024")]
+pub(crate) struct NoSize;
+
+impl FromStr for Bytes {
+    type Err = NoSize;
+
+    fn from_str(text: &str) -> Result<Self, NoSize> {
+        let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+        let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+            "" | "B" => 0,
+            "K" | "KB" | "KIB" => 10,
+            "M" | "MB" | "MIB" => 20,
+            "G" | "GB" | "GIB" => 30,
+            "T" | "TB" | "TIB" => 40,
+            _ => return Err(NoSize),
+        };
+        let number: u64 = digits.parse().map_err(|_| NoSize)?;
+        number.checked_mul(1 << shift).map(Self).ok_or(NoSize)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Bytes;
+    use super::{Bytes, NoSize};
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        let rows =
+            [("0", 0), ("4096", 4096), ("64K", 65536), ("4M", 4 << 20), ("1gib", 1 << 30), ("2T", 2 << 40)];
+        for (text, bytes) in rows {
+            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text:?}");
+        }
+        for text in ["", "K", "1X", "-1", "1.5M", "1 M", "99999999T", "\u{e9}"] {
+            assert_eq!(text.parse::<Bytes>(), Err(NoSize), "{text:?}");
+        }
+    }
 
     #[test]
     fn sizes_read_well() {
