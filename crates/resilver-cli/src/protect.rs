@@ -164,15 +164,20 @@ fn report(file: &Path, seal: &Path, descriptor: &Descriptor) -> Report {
     let geometry = descriptor.geometry();
     let pages = geometry.total_pages() - geometry.body_pages();
     let seal_len = pages * PAGE_LEN as u64;
+    // Wherever it starts: a hole that is a byte longer touches a page more than parity brings back.
+    let hole_len = geometry.parity_pages().saturating_sub(1) * PAGE_LEN as u64;
+    let promise = match hole_len {
+        0 => "shows damage, but brings no lost page back".to_owned(),
+        _ => format!("brings any hole of up to {} KiB back", hole_len / 1024),
+    };
     let text = format!(
-        "{}: {} in {} pages sealed as {}; {} holds {}, and any hole of up to {} comes back\n",
+        "{}: {} in {} pages sealed as {}; {} holds {} and {promise}\n",
         file.display(),
         Bytes(geometry.body_len()),
         geometry.body_pages(),
         geometry.scheme(),
         seal.display(),
         Bytes(seal_len),
-        Bytes(geometry.parity_pages() * PAGE_LEN as u64),
     );
     let json = json!({
         "file": file.to_string_lossy(),
@@ -183,6 +188,7 @@ fn report(file: &Path, seal: &Path, descriptor: &Descriptor) -> Report {
         "body_pages": geometry.body_pages(),
         "columns": geometry.columns(),
         "parity_pages": geometry.parity_pages(),
+        "hole_len": hole_len,
         "seal_len": seal_len,
     });
     Report { exit: Exit::Fine, text, json }
