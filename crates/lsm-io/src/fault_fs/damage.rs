@@ -140,7 +140,7 @@ impl Overlay {
             file.read_at(damage.start, &mut before)?;
         }
         let start = damage.start.get();
-        let alive = vec![start..start.saturating_add(damage.len.get())];
+        let alive = std::iter::once(start..start.saturating_add(damage.len.get())).collect();
         self.0.push(Layer { damage, seed, before, alive, swallows: damage.rot == Rot::Stale });
         Ok(())
     }
