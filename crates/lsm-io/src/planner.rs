@@ -127,8 +127,8 @@ pub(crate) enum Refusal {
 pub(crate) enum Next {
     /// Nothing waits, or a turn is running.
     Rest,
-    /// Look again soon: others are likely to come.
-    Linger,
+    /// Wait until an epoch comes, at most so long, and ask again: others are likely to come.
+    Linger(Duration),
     /// Take a turn.
     Run,
 }
@@ -179,13 +179,21 @@ impl<T> Planner<T> {
         if self.queue.is_empty() || self.running.is_some() {
             return Next::Rest;
         }
-        let enough = self.crowd.min(self.limits.turn_epochs_max);
         let quiet = now.saturating_sub(self.ended) > RECENT;
-        if self.gate == Gate::Closed || quiet || self.queue.len() >= enough {
+        if self.gate == Gate::Closed || quiet || self.crowd_is_back() {
             return Next::Run;
         }
         let since = *self.lingers_since.get_or_insert(now);
-        if now.saturating_sub(since) >= self.limits.linger_max { Next::Run } else { Next::Linger }
+        match self.limits.linger_max.saturating_sub(now.saturating_sub(since)) {
+            Duration::ZERO => Next::Run,
+            left => Next::Linger(left),
+        }
+    }
+
+    /// Whether half as many wait as there were when the last turn ended. Waiting for the other half costs
+    /// more than it saves: they arrive during the sync and make up the next turn.
+    pub(crate) fn crowd_is_back(&self) -> bool {
+        self.queue.len() >= self.crowd.div_ceil(2).min(self.limits.turn_epochs_max)
     }
 
     /// Begins a turn with what waits, as far as it may share one.
@@ -272,18 +280,18 @@ mod tests {
         planner.take();
         planner.done(micros(1000));
         planner.push(7, ByteLen::ZERO, None);
-        assert_eq!(planner.poll(micros(1010)), Next::Linger);
-        assert_eq!(planner.poll(micros(1109)), Next::Linger);
+        assert_eq!(planner.poll(micros(1010)), Next::Linger(micros(100)));
+        assert_eq!(planner.poll(micros(1109)), Next::Linger(micros(1)));
         assert_eq!(planner.poll(micros(1110)), Next::Run);
     }
 
     #[test]
-    fn lingering_ends_when_the_crowd_is_back() {
-        let mut planner = planner(Limits::default(), 2);
+    fn lingering_ends_when_half_the_crowd_is_back() {
+        let mut planner = planner(Limits::default(), 4);
         planner.take();
         planner.done(micros(1000));
         planner.push(7, ByteLen::ZERO, None);
-        assert_eq!(planner.poll(micros(1010)), Next::Linger);
+        assert_eq!(planner.poll(micros(1010)), Next::Linger(micros(100)));
         planner.push(8, ByteLen::ZERO, None);
         assert_eq!(planner.poll(micros(1011)), Next::Run);
     }

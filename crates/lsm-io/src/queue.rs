@@ -9,6 +9,8 @@
 //! Lock order: lane state, then a slot; nothing is locked while the disk works, except by the disk.
 
 mod slot;
+#[cfg(test)]
+mod tests;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -38,6 +40,8 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     /// Wakes the thread that stands by.
     thread: Condvar,
+    /// Wakes a leader who lingers.
+    crowd: Condvar,
     /// Wakes submitters who wait for room.
     room: Condvar,
     executor: Box<dyn Executor>,
@@ -98,6 +102,7 @@ impl Queue {
             lane,
             state: Mutex::new(state),
             thread: Condvar::new(),
+            crowd: Condvar::new(),
             room: Condvar::new(),
             executor,
             debts,
@@ -182,12 +187,16 @@ impl Queue {
         self.state.lock().planner.close();
         self.thread.notify_all();
         self.room.notify_all();
+        self.crowd.notify_all();
     }
 
     fn push(self: &Arc<Self>, state: &mut State, epoch: Epoch) -> Ticket {
         let slot = Arc::new(Slot::default());
         let (len, after) = (epoch.len(), epoch.after.as_ref().map(|after| after.seq.number));
         let number = state.planner.push(Entry { epoch, slot: slot.clone() }, len, after);
+        if state.planner.crowd_is_back() {
+            self.crowd.notify_one();
+        }
         Ticket { queue: self.clone(), slot, seq: EpochSeq { lane: self.lane, number } }
     }
 
@@ -211,8 +220,9 @@ impl Queue {
     fn lead(&self, mut state: MutexGuard<'_, State>) {
         debug_assert!(state.can_lead());
         state.leader = Role::Taken;
-        while state.planner.poll(self.now()) == Next::Linger {
-            MutexGuard::unlocked(&mut state, std::thread::yield_now);
+        while let Next::Linger(patience) = state.planner.poll(self.now()) {
+            // Asleep rather than spinning: those it waits for need the processor.
+            let _ = self.crowd.wait_for(&mut state, patience);
         }
         let entries = state.planner.take();
         state.writer = Role::Taken;
