@@ -12,7 +12,7 @@ mod plan;
 mod trace;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -55,10 +55,12 @@ struct State {
     /// Which file each name stands for, as far as this file system has seen.
     names: BTreeMap<PathBuf, FileNo>,
     files: Vec<Overlay>,
+    /// Files whose syncs no longer happen.
+    forgetful: BTreeSet<FileNo>,
 }
 
 /// Which file; an index into [`State::files`], never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct FileNo(usize);
 
 impl FaultFs {
@@ -77,6 +79,7 @@ impl FaultFs {
             trace: Trace::default(),
             names: BTreeMap::new(),
             files: Vec::new(),
+            forgetful: BTreeSet::new(),
         };
         Self { inner, state: Arc::new(Mutex::new(state)) }
     }
@@ -270,7 +273,9 @@ impl Fs for FaultFs {
 
     fn sync_dir(&self, dir: &Path) -> Result<(), IoError> {
         match self.judge(Op::SyncDir, dir, None) {
-            Some(Mishap::Fail(kind)) => Err(IoError::new(Op::SyncDir, dir, kind.into())),
+            Some(Mishap::Fail(kind) | Mishap::FailAndForget(kind)) => {
+                Err(IoError::new(Op::SyncDir, dir, kind.into()))
+            }
             Some(Mishap::LostSync) => Ok(()),
             _ => self.inner.sync_dir(dir),
         }

@@ -101,8 +101,16 @@ impl File for FaultFile {
     }
 
     fn sync(&self) -> Result<(), IoError> {
-        match self.fs.judge(Op::Sync, &self.path, None) {
+        let mishap = self.fs.judge(Op::Sync, &self.path, None);
+        if self.fs.state.lock().forgetful.contains(&self.no) {
+            return Ok(());
+        }
+        match mishap {
             Some(Mishap::Fail(kind)) => Err(IoError::new(Op::Sync, &self.path, kind.into())),
+            Some(Mishap::FailAndForget(kind)) => {
+                self.fs.state.lock().forgetful.insert(self.no);
+                Err(IoError::new(Op::Sync, &self.path, kind.into()))
+            }
             Some(Mishap::FailDone(kind)) => {
                 self.inner.sync()?;
                 Err(IoError::new(Op::Sync, &self.path, kind.into()))

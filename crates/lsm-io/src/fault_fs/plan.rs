@@ -80,6 +80,9 @@ pub enum Mishap {
     LostWrite,
     /// A sync is reported as done and does not happen.
     LostSync,
+    /// A sync is refused, and what was to be synced is forgotten as real systems do: from then on syncs of the
+    /// file are reported as done and do not happen.
+    FailAndForget(io::ErrorKind),
     /// A write goes to another place and is reported as done.
     Misdirect {
         /// How far behind the right place.

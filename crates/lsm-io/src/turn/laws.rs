@@ -282,7 +282,13 @@ fn nothing_acknowledged_is_lost_whichever_operation_the_power_fails_at() {
 #[test]
 fn nothing_acknowledged_is_lost_and_all_is_done_later_whichever_operation_fails_once() {
     let other = ErrorKind::Other;
-    for mishap in [Mishap::Fail(other), Mishap::FailDone(other), Mishap::PartWrite(other)] {
+    let mishaps = [
+        Mishap::Fail(other),
+        Mishap::FailAndForget(other),
+        Mishap::FailDone(other),
+        Mishap::PartWrite(other),
+    ];
+    for mishap in mishaps {
         every_script(3, |acts, cuts| {
             let mut nth = 1;
             while check(acts, cuts, nth, Some(mishap)) {
