@@ -80,7 +80,8 @@ pub enum Standing {
 }
 
 impl Target {
-    /// Creates a file; the first sync makes its name durable too.
+    /// Creates a file; the first sync makes its name durable too. If it is renamed, the new name is its
+    /// owner's to sync.
     ///
     /// ```
     /// # use std::sync::Arc;

@@ -142,14 +142,7 @@ impl Turn {
     pub(crate) fn record(&mut self, step: &Step, result: Result<(), StepError>) {
         match (step, result) {
             (Step::Write { range, .. }, Ok(())) => self.wrote(range.end),
-            (Step::Write { target, .. }, Err(error)) => {
-                let cause = error.into_cause(target.path());
-                if let Phase::Writing { job, done } = &mut self.phase {
-                    let failed = *job;
-                    (*job, *done) = (failed + 1, 0);
-                    self.jobs[failed].fail_writing(cause, self.id);
-                }
-            }
+            (Step::Write { target, .. }, Err(error)) => self.write_failed(target, error),
             (Step::Remove(_), result) => self.recorded_removal(result),
             (Step::Sync(_) | Step::SyncDir(_), result) => self.recorded_sync(step, result),
         }
@@ -201,6 +194,19 @@ impl Turn {
         if end == job.epoch.writes[job.landed].image.as_slice().len() {
             job.landed += 1;
             *done = 0;
+        }
+    }
+
+    /// Fails the epoch whose write it was, and those before it that touch the same file. Those behind it are
+    /// refused in their turn, since every file this one touches is suspended.
+    fn write_failed(&mut self, target: &Target, error: StepError) {
+        let Phase::Writing { job, done } = &mut self.phase else { return };
+        let failed = *job;
+        (*job, *done) = (failed + 1, 0);
+        self.jobs[failed].fail_writing(error.into_cause(target.path()), self.id);
+        let touches = |job: &&mut Job| job.epoch.targets().any(|other| other.id() == target.id());
+        for job in self.jobs[..failed].iter_mut().filter(|job| job.cause.is_none()).filter(touches) {
+            job.fail_writing(Cause::TurnFailed { turn: self.id }, self.id);
         }
     }
 
@@ -284,12 +290,20 @@ impl Turn {
     /// After the sync round: fails the epochs it failed for, those ordered behind them, and all deletions of
     /// the turn if anything failed.
     fn settle(&mut self) {
-        for job in self.jobs.iter_mut().filter(|job| job.cause.is_none()) {
-            let touches = |hits: &[TargetId]| job.epoch.targets().any(|target| hits.contains(&target.id()));
-            let hit = self.broken.iter_mut().find(|broken| touches(&broken.hits));
-            let cause = hit.map(|broken| broken.cause.take().unwrap_or(Cause::TurnFailed { turn: self.id }));
-            if let Some(cause) = cause.or_else(|| job.distrust(self.id)) {
-                job.fail_writing(cause, self.id);
+        let mut tainted = BTreeSet::new();
+        for job in &mut self.jobs {
+            if job.cause.is_none() {
+                let touches =
+                    |hits: &[TargetId]| job.epoch.targets().any(|target| hits.contains(&target.id()));
+                let hit = self.broken.iter_mut().find(|broken| touches(&broken.hits));
+                let told =
+                    hit.map(|broken| broken.cause.take().unwrap_or(Cause::TurnFailed { turn: self.id }));
+                if let Some(cause) = told.or_else(|| job.distrust(self.id, &tainted)) {
+                    job.fail_writing(cause, self.id);
+                }
+            }
+            if job.cause.is_some() {
+                tainted.extend(job.epoch.targets().map(|target| target.id()));
             }
         }
         let failed = !self.broken.is_empty() || self.jobs.iter().any(|job| job.cause.is_some());
@@ -346,7 +360,7 @@ impl Phase {
 
 impl Dir {
     /// The directory a path lies in.
-    fn of(fs: &Arc<dyn Fs>, path: &Path) -> Self {
+    pub(crate) fn of(fs: &Arc<dyn Fs>, path: &Path) -> Self {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         Self { fs: fs.clone(), path: parent.unwrap_or(Path::new(".")).into() }
     }

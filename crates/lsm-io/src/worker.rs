@@ -21,6 +21,7 @@ use crate::{
     planner::Refusal,
     queue::Queue,
     target::{Name, SyncError},
+    turn::Dir,
 };
 
 /// Makes epochs durable, many in one sync.
@@ -233,8 +234,8 @@ impl EpochWorker {
         for target in self.debts.list() {
             match target.sync() {
                 Ok(()) if target.name() == Name::Fresh => {
-                    let parent = target.path().parent().unwrap_or(Path::new("."));
-                    match target.fs().sync_dir(parent) {
+                    let dir = Dir::of(target.fs(), target.path());
+                    match dir.fs.sync_dir(&dir.path) {
                         Ok(()) => target.name_is_durable(),
                         Err(error) => fail(Cause::Io(error)),
                     }

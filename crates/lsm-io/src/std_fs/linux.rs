@@ -108,3 +108,23 @@ pub(super) fn allocate(file: &fs::File, len: u64) -> io::Result<()> {
         other => Ok(other?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_to_the_medium_bring_the_same_bytes() {
+        let mut file = tempfile::tempfile().unwrap();
+        let bytes: Vec<u8> = (0..10_000_u32).map(|at| (at % 251) as u8).collect();
+        io::Write::write_all(&mut file, &bytes).unwrap();
+        let plain = open_again(&file, OFlags::empty()).unwrap();
+        for (offset, len) in [(0, 10_000), (1, 1), (4095, 3), (9_999, 10), (20_000, 5)] {
+            let (mut direct, mut dropped) = (vec![0; len], vec![0; len]);
+            let read = read_dropped(&plain, offset, &mut dropped).unwrap();
+            assert_eq!(read.route, Route::Dropped);
+            let through_medium = Medium::default().read_at(&file, offset, &mut direct).unwrap();
+            assert_eq!((read.len, dropped), (through_medium.len, direct));
+        }
+    }
+}

@@ -3,10 +3,12 @@
 //! **Invariant**: a job that has failed hands over nothing more, except that a failed deletion does not stop
 //! its siblings.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::Verdict;
-use crate::{Cause, Count, Deletion, Done, Epoch, EpochSeq, Failed, Standing, TurnId, target::TargetId};
+use crate::{
+    Cause, Count, Deletion, Done, Epoch, EpochSeq, Failed, Standing, Target, TurnId, target::TargetId,
+};
 
 /// An epoch under way.
 #[derive(Debug)]
@@ -32,17 +34,22 @@ impl Job {
     pub(super) fn admit(&mut self, turn: TurnId) {
         let failed = self.epoch.after.as_ref().filter(|after| !after.fate.is_done());
         let dependency = failed.map(|after| Cause::Dependency { on: after.seq });
-        if let Some(cause) = dependency.or_else(|| self.distrust(turn)) {
+        // What this turn suspended so far, epochs before this one suspended.
+        let suspended = |target: &&Arc<Target>| target.standing() == Standing::Suspended(turn);
+        let tainted = self.epoch.targets().filter(suspended).map(|target| target.id()).collect();
+        if let Some(cause) = dependency.or_else(|| self.distrust(turn, &tainted)) {
             self.fail_writing(cause, turn);
         }
     }
 
-    /// Why one of the files it touches may not be touched.
-    pub(super) fn distrust(&self, turn: TurnId) -> Option<Cause> {
-        let bad = self.epoch.targets().find(|target| target.standing() != Standing::Trusted)?;
-        Some(match bad.standing() {
-            Standing::Suspended(by) if by == turn => Cause::TurnFailed { turn },
-            standing => Cause::Distrusted { path: bad.path().into(), standing },
+    /// Why one of the files it touches may not be touched: because an epoch of this turn ordered before it
+    /// failed, or for something older. A file suspended by an epoch behind it is no reason.
+    pub(super) fn distrust(&self, turn: TurnId, tainted: &BTreeSet<TargetId>) -> Option<Cause> {
+        self.epoch.targets().find_map(|target| match target.standing() {
+            _ if tainted.contains(&target.id()) => Some(Cause::TurnFailed { turn }),
+            Standing::Trusted => None,
+            Standing::Suspended(by) if by == turn => None,
+            standing => Some(Cause::Distrusted { path: target.path().into(), standing }),
         })
     }
 

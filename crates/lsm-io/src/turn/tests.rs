@@ -139,6 +139,37 @@ fn an_error_fails_the_epochs_that_touch_its_file_and_no_others() {
 }
 
 #[test]
+fn an_epoch_before_the_failed_one_is_done_unless_it_touches_the_failed_file() {
+    let mut bench = Bench::new();
+    let (a, b) = (bench.target("/a"), bench.target("/b"));
+    bench.fails(Op::Write, "/b");
+    let failing = write(&a, 2).write(&b, FileOffset::ZERO, vec![2]);
+    let [before, failing] = bench.run([write(&a, 1), failing]);
+    assert_eq!(before.unwrap().writes.done, 1);
+    let failing = failed(&failing, "write", (2, 1), (0, 0));
+    assert_eq!(
+        failing.returned.writes.len(),
+        1,
+        "its bytes in the first file became durable with the other's"
+    );
+
+    let mut bench = Bench::new();
+    let a = bench.target("/a");
+    bench.faults.arm(Trigger::nth(Op::Write, 2), Mishap::Fail(ErrorKind::Other));
+    let [before, failing] = bench.run([write(&a, 1), write(&a, 2)]);
+    failed(&before, "turn", (1, 0), (0, 0));
+    failed(&failing, "write", (1, 0), (0, 0));
+    assert_eq!(bench.calls(Op::Sync), 0);
+}
+
+#[test]
+fn a_file_named_without_a_directory_lies_in_the_current_one() {
+    let bench = Bench::new();
+    assert_eq!(Dir::of(&bench.fs, Path::new("log")).path, Path::new("."));
+    assert_eq!(Dir::of(&bench.fs, Path::new("/log")).path, Path::new("/"));
+}
+
+#[test]
 fn what_is_ordered_behind_a_failed_epoch_fails_through_any_file_they_share() {
     let mut bench = Bench::new();
     let (table, manifest) = (bench.target("/table"), bench.target("/manifest"));
