@@ -15,6 +15,10 @@ use crate::{
 /// The longest a bulk write waits for the running log turn before it goes on beside it.
 const COURTESY_MAX: Duration = Duration::from_millis(2);
 
+/// A long bulk write is synced each time so many bytes have been handed over: a sync of everything at once
+/// would keep the device busy, and every commit waiting, for as long as the whole table takes.
+const PACE_LEN: usize = 4 << 20;
+
 /// How far to run a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
@@ -59,7 +63,12 @@ impl Blocking {
                 }
                 let result = target.write_at(*offset, &image.as_slice()[range.clone()]);
                 self.debts.owe(target);
-                result.map_err(StepError::Io)
+                result.map_err(StepError::Io)?;
+                let more_follows = range.end < image.as_slice().len();
+                if self.gives_way_to.is_some() && more_follows && range.end % PACE_LEN == 0 {
+                    target.sync()?;
+                }
+                Ok(())
             }
             Step::Sync(target) => Ok(target.sync()?),
             Step::SyncDir(dir) => dir.fs.sync_dir(&dir.path).map_err(StepError::Io),

@@ -55,7 +55,7 @@ pub enum Lane {
     /// Small and urgent: log commits. Whoever waits runs the turn.
     Log,
     /// Large and patient: tables, heal patches, edits, deletions. Its own thread runs the turns, in slices of
-    /// 1 MiB between which log turns go first.
+    /// 1 MiB between which log turns go first, and syncs a large table every 4 MiB.
     Bulk,
 }
 

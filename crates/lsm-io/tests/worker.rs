@@ -162,6 +162,30 @@ fn a_commit_is_not_held_up_by_a_large_table() {
 }
 
 #[test]
+fn a_large_table_is_synced_piece_by_piece_and_a_small_one_once() {
+    for (len, syncs) in [(1 << 20, 1), (4 << 20, 1), ((4 << 20) + 1, 2), (13 << 20, 4)] {
+        let count = CountingFs::new(Arc::new(MemFs::new()));
+        let table = Target::create(Arc::new(count.clone()), "/table".as_ref()).unwrap();
+        worker().commit(Lane::Bulk, Epoch::new().write(&table, FileOffset::ZERO, vec![1; len])).unwrap();
+        assert_eq!(count.tally("table", Op::Sync).calls, syncs, "{len} bytes");
+    }
+}
+
+#[test]
+fn a_large_table_whose_first_piece_fails_to_sync_is_written_no_further() {
+    let plan = FaultPlan::new(0).mishap(Trigger::nth(Op::Sync, 1), Mishap::FailAndForget(ErrorKind::Other));
+    let (mem, faults) = disk(&["/table"], plan);
+    let table = Target::open(Arc::new(faults), "/table".as_ref()).unwrap();
+    let failed = worker()
+        .commit(Lane::Bulk, Epoch::new().write(&table, FileOffset::ZERO, vec![1; 12 << 20]))
+        .unwrap_err();
+    assert!(matches!(failed.cause, Cause::Io(error) if error.op() == Op::Sync));
+    assert_eq!((failed.writes.attempted, failed.writes.done), (1, 0));
+    assert_eq!(table.standing(), Standing::Poisoned);
+    assert_eq!(mem.open("/table".as_ref(), Access::ReadOnly).unwrap().len().unwrap().get(), 4 << 20);
+}
+
+#[test]
 fn an_epoch_whose_dependency_failed_writes_nothing() {
     let plan = FaultPlan::new(0)
         .mishap(Trigger::nth(Op::Write, 1).of("table"), Mishap::Fail(ErrorKind::StorageFull));
