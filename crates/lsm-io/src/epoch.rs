@@ -190,7 +190,7 @@ impl Epoch {
     }
 
     /// Makes it depend on an earlier epoch of the same lane: not a byte of this one is written before that
-    /// one is durable, and if that one fails, so does this.
+    /// one is done (durable, unless it was a buffered one), and if that one fails, so does this.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -228,6 +228,26 @@ impl Epoch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.syncs.is_empty() && self.deletions.is_empty()
+    }
+
+    /// What it writes, in order: what a failed epoch gave back, for writing it elsewhere.
+    ///
+    /// ```
+    /// assert!(lsm_io::Epoch::new().writes().is_empty());
+    /// ```
+    #[must_use]
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
+    /// What it removes, in order.
+    ///
+    /// ```
+    /// assert!(lsm_io::Epoch::new().deletions().is_empty());
+    /// ```
+    #[must_use]
+    pub fn deletions(&self) -> &[Deletion] {
+        &self.deletions
     }
 
     /// Every target it touches; some may come up twice.

@@ -152,7 +152,8 @@ impl Queue {
                 Err(Refusal::Full) => self.room.wait(&mut state),
             }
         }
-        if !epoch.wants_sync() && state.planner.is_empty() && state.writer == Role::Vacant {
+        let waits_for_nobody = !epoch.wants_sync() && epoch.after.is_none();
+        if waits_for_nobody && state.planner.is_empty() && state.writer == Role::Vacant {
             return self.write_past_queue(state, epoch);
         }
         let ticket = self.push(&mut state, epoch);

@@ -226,6 +226,21 @@ fn a_buffered_group_never_overtakes_what_is_ordered_before_it() {
 }
 
 #[test]
+fn a_buffered_group_waits_for_what_it_depends_on_even_if_that_is_only_being_synced() {
+    let bench = Bench::new(Lane::Log, Limits::default());
+    let served = bench.serve();
+    bench.open(1);
+    let first = bench.queue.submit(bench.epoch(0)).unwrap();
+    while bench.arrival().0 != Until::Finished {}
+    let second = bench.commit(bench.epoch(1).durability(Durability::Buffered).after(&first));
+    bench.until_held(1);
+    bench.open(3);
+    assert!(first.wait().unwrap().turn < joined(second).unwrap().turn);
+    bench.queue.close();
+    joined(served);
+}
+
+#[test]
 fn a_panic_of_the_file_system_fails_its_turn_and_hangs_nobody() {
     let bench = Bench::with_panics(Lane::Log, Limits::default(), true);
     let served = bench.serve();
