@@ -5,7 +5,8 @@
 //! the failure, says so: what was ordered behind a hole is never acknowledged. Syncs of one target exclude
 //! each other, because the kernel reports a failed write-back to only one of two that run at once.
 //!
-//! A file must have one target at a time, for the same reason.
+//! A file must have one target at a time, for the same reason, and a target be written through one lane:
+//! nothing orders the writes of two.
 
 use std::{
     path::Path,
