@@ -12,8 +12,8 @@
 //! A layer has blocks of 32 rows. A key has a start row, 32 coefficients (the first is 1) and a fingerprint.
 //! Start rows are grouped in buckets of 64, solved from left to right, inside a bucket from right to left in
 //! three spans: starts 20 to 63, 8 to 19, 0 to 7. A span that contradicts what is solved is undone, and it and
-//! the spans left of it are bumped; two bits a bucket, its *cut*, say which. Layer 0 takes all keys at 1.04
-//! keys a row, each next layer what the one before bumped (5 %), until few enough are left for one with room to
+//! the spans left of it are bumped; two bits a bucket, its *cut*, say which. Layer 0 takes all keys at 1.02
+//! keys a row, each next layer what the one before bumped (4 %), until few enough are left for one with room to
 //! spare. A key bumped even there, which only hashes made for it achieve, answers "maybe": construction always
 //! ends, with no false negative.
 //!
@@ -31,6 +31,7 @@
 //!
 //! A query reads two neighbouring blocks, `2r` words in a row, and two bits of cut. No layers means no keys.
 
+mod back;
 mod band;
 mod build;
 mod columns;

@@ -12,7 +12,7 @@ use super::layer::{self, Solved};
 use super::shape::{LAYERS_MAX, Layer, Width};
 
 /// Keys a row, in percent, of a layer that may bump.
-const LOAD_PERCENT: u64 = 104;
+const LOAD_PERCENT: u64 = 102;
 /// Keys at which a layer is the last one.
 const LAST_KEYS: usize = 160;
 /// Attempts at a last layer before its remaining keys are left to "maybe".
@@ -25,19 +25,24 @@ pub(in super::super) fn build(hashes: Vec<u64>, rate: FalsePositiveRate, seed: u
     let mut keys = hashes;
     keys.iter_mut().for_each(|hash| *hash = Mixed::new(*hash, seed).0);
     let mut parts = Assembly::default();
-    let mut spare = Vec::new();
+    let mut sorted = Vec::new();
     let mut salt = 0;
     while !keys.is_empty() && parts.layers < LAYERS_MAX {
-        let (solved, blocks);
-        if keys.len() <= LAST_KEYS || parts.layers + 1 == LAYERS_MAX {
-            (solved, blocks, salt) = solve_last(parts.layers, &keys, width, &mut spare);
+        let last = keys.len() <= LAST_KEYS || parts.layers + 1 == LAYERS_MAX;
+        let (solved, blocks) = if last {
+            let (solved, blocks);
+            (solved, blocks, salt) = solve_last(parts.layers, &keys, width);
             keys.clear();
+            (solved, blocks)
         } else {
-            blocks = blocks_for(keys.len() as u64 * 100 / LOAD_PERCENT);
-            solved = layer::solve(Layer::alone(parts.layers, 0, blocks, width), &keys, &mut spare);
-        }
+            let blocks = blocks_for(keys.len() as u64 * 100 / LOAD_PERCENT);
+            let layer = Layer::alone(parts.layers, 0, blocks, width);
+            (layer::solve(layer, &mut keys, &mut sorted), blocks)
+        };
         parts.push(&solved, blocks);
-        keys = if keys.is_empty() { keys } else { solved.bumped };
+        if !last {
+            keys = solved.bumped;
+        }
     }
     let layers = parts.layers as u8;
     let trailer = Trailer {
@@ -53,12 +58,13 @@ pub(in super::super) fn build(hashes: Vec<u64>, rate: FalsePositiveRate, seed: u
 }
 
 /// Solves the last layer with growing room until it bumps nothing.
-fn solve_last(layer: usize, keys: &[u64], width: Width, spare: &mut Vec<u64>) -> (Solved, u32, u8) {
+fn solve_last(layer: usize, keys: &[u64], width: Width) -> (Solved, u32, u8) {
     let mut salt = 0;
     loop {
         let rows = keys.len() as u64 + keys.len() as u64 * (4 + u64::from(salt)) / 64;
         let blocks = blocks_for(rows);
-        let solved = layer::solve(Layer::alone(layer, salt, blocks, width), keys, spare);
+        let solved =
+            layer::solve(Layer::alone(layer, salt, blocks, width), &mut keys.to_vec(), &mut Vec::new());
         if solved.bumped.is_empty() || salt + 1 == SALTS || keys.len() > LAST_KEYS {
             return (solved, blocks, salt);
         }

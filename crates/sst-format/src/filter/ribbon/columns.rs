@@ -1,4 +1,4 @@
-//! Eight columns of one block at once: adding up the rows an equation names, for query and construction alike.
+//! Eight columns of one block at once: adding up the rows an equation names.
 //!
 //! Invariant: column `j` of eight lies in half `j % 2` of word `j / 2`, and its sum in bit 0 of the byte whose
 //! index is `j` with its three bits reversed. The fold below decides that order; everything else follows it.
@@ -10,33 +10,17 @@ pub(super) const COLUMNS: usize = 8;
 /// Bytes of so many columns of a block.
 pub(super) const COLUMNS_LEN: usize = COLUMNS * 4;
 /// Bit 0 of every byte: where sums are.
-pub(super) const SUMS: u64 = 0x0101_0101_0101_0101;
+const SUMS: u64 = 0x0101_0101_0101_0101;
 
 /// Eight columns of a block, two to a word.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Columns(pub(super) [u64; 4]);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns([u64; 4]);
 
 impl Columns {
     #[inline]
     pub(super) fn from_bytes(bytes: &[u8; COLUMNS_LEN]) -> Self {
         let (words, _) = bytes.as_chunks::<8>();
         Self([0, 1, 2, 3].map(|word| u64::from_le_bytes(words[word])))
-    }
-
-    pub(super) fn to_bytes(self) -> [u8; COLUMNS_LEN] {
-        let mut bytes = [0; COLUMNS_LEN];
-        for (chunk, word) in bytes.chunks_exact_mut(8).zip(self.0) {
-            chunk.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
-    }
-
-    /// Adds bit 0 of each byte of `sums` to row `row` of its column.
-    #[inline]
-    pub(super) fn add(&mut self, row: usize, sums: u64) {
-        for (word, shift) in self.0.iter_mut().zip([0, 16, 8, 24]) {
-            *word ^= ((sums >> shift) & 0x1_0000_0001) << row;
-        }
     }
 }
 
@@ -75,7 +59,7 @@ const fn halve(low: u64, high: u64, bits: u32) -> u64 {
     ((low ^ (low >> bits)) & lower) | ((high ^ (high << bits)) & !lower)
 }
 
-/// The bytes of [`Window::sum`] that belong to the first `columns` columns.
+/// Where [`Window::sum`] has the first `columns` columns.
 #[inline]
 pub(super) const fn mask(columns: usize) -> u64 {
     const MASKS: [u64; COLUMNS + 1] = {
@@ -91,7 +75,7 @@ pub(super) const fn mask(columns: usize) -> u64 {
 }
 
 /// The byte in which the sum of column `column` of eight is found.
-const fn reversed(column: usize) -> usize {
+pub(super) const fn reversed(column: usize) -> usize {
     (column & 1) << 2 | column & 2 | column >> 2
 }
 
@@ -133,21 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn an_added_row_is_found_where_it_was_added() {
-        for row in 0..ROWS {
-            for column in 0..COLUMNS {
-                let mut columns = Columns::default();
-                columns.add(row, 1 << (8 * reversed(column)));
-                assert_eq!(columns.0[column / 2], 1 << (column % 2 * 32 + row));
-                assert_eq!(mask(column + 1) & !mask(column), 1 << (8 * reversed(column)));
-            }
+    fn masks_grow_by_the_column_they_add() {
+        for column in 0..COLUMNS {
+            assert_eq!(mask(column + 1) & !mask(column), 1 << (8 * reversed(column)));
         }
-    }
-
-    #[test]
-    fn bytes_and_words_are_the_same_columns() {
-        let mut number = numbers();
-        let columns = Columns([(); 4].map(|()| number()));
-        assert_eq!(Columns::from_bytes(&columns.to_bytes()), columns);
+        assert_eq!((mask(0), mask(COLUMNS), mask(31)), (0, SUMS, SUMS));
     }
 }

@@ -58,11 +58,11 @@ impl Fingerprint {
         (bits | (bits >> 28)) as u32
     }
 
-    /// The inverse of [`Self::pack`], noise cleared.
+    /// The bit of a packed fingerprint that is column `column`.
     #[inline]
-    pub(super) const fn unpack(packed: u32) -> Self {
-        let packed = packed as u64;
-        Self((packed | (packed << 28)) & Self::NIBBLES)
+    pub(super) const fn packed_bit(column: usize) -> usize {
+        let byte = super::columns::reversed(column % 8);
+        byte % 4 * 8 + byte / 4 * 4 + column / 8
     }
 }
 
@@ -76,14 +76,18 @@ pub(super) const fn multiplier(layer: usize, salt: u8) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::columns::reversed;
     use super::*;
 
     #[test]
     fn packing_keeps_every_column() {
         for number in 0..1000u64 {
             let fingerprint = Mixed::new(number, 7).fingerprint();
-            let unpacked = Fingerprint::unpack(fingerprint.pack());
-            assert_eq!(unpacked.0, fingerprint.0 & Fingerprint::NIBBLES);
+            for column in 0..32 {
+                let spread = fingerprint.0 >> (8 * reversed(column % 8) + column / 8) & 1;
+                let packed = fingerprint.pack() >> Fingerprint::packed_bit(column) & 1;
+                assert_eq!(u64::from(packed), spread);
+            }
         }
     }
 

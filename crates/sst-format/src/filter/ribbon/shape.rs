@@ -8,7 +8,7 @@ use super::super::policy::FalsePositiveRate;
 use super::super::trailer::Trailer;
 use super::equation::{ROWS, multiplier};
 
-/// Layers a filter may have: at 5 % bumped, 2^32 keys need seven.
+/// Layers a filter may have: at 4 % bumped, 2^32 keys need seven.
 pub(super) const LAYERS_MAX: usize = 8;
 /// Start rows that share one cut.
 pub(super) const BUCKET: usize = 64;
@@ -78,10 +78,6 @@ impl Layer {
     #[inline]
     pub(super) const fn starts(&self) -> u64 {
         (self.blocks as u64 - 1) * ROWS as u64
-    }
-
-    pub(super) const fn rows(&self) -> usize {
-        self.blocks as usize * ROWS
     }
 
     pub(super) const fn buckets(&self) -> usize {
@@ -182,7 +178,7 @@ mod tests {
     #[track_caller]
     fn check(rate: FalsePositiveRate, narrow: u8, wide_percent: u32) {
         let width = Width::for_rate(rate);
-        assert_eq!((width.narrow, u32::from(width.wide) * 100 >> 16), (narrow, wide_percent), "{rate}");
+        assert_eq!((width.narrow, (u32::from(width.wide) * 100) >> 16), (narrow, wide_percent), "{rate}");
     }
 
     #[test]
