@@ -59,6 +59,7 @@ pub struct Filter<B> {
 pub type FilterView<'a> = Filter<&'a [u8]>;
 
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "parsing allocates nothing, and most filters are ribbons")]
 enum Layout {
     Ribbon(Ribbon),
     Bloom(Bloom),
