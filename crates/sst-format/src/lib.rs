@@ -5,13 +5,21 @@
 //!
 //! * [`FilterBuilder`], [`Filter`]: which keys a table cannot hold, at about 7 bits a key for one wrong answer
 //!   in a hundred.
+//! * [`Codec`], [`Compressor`], [`decompress`], [`Dictionary`]: blocks made smaller, and back within a bound.
+//!
+//! # Features
+//! `std` (default) looks up processor features at run time; `zstd` (default) reads and writes Zstandard.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod codec;
+mod dictionary;
 mod filter;
 
+pub use codec::{Codec, CodecError, CodecTag, Compressed, Compressor, RawLen, ZstdLevel, decompress};
+pub use dictionary::Dictionary;
 pub use filter::{
     Answer, FalsePositiveRate, Filter, FilterBuilder, FilterError, FilterKind, FilterPolicy, FilterView,
     KeyHash,
