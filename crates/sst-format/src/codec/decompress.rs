@@ -1,7 +1,8 @@
 //! From compressed bytes back to exactly as many as were promised.
 //!
 //! Invariant: any bytes at all give either that many bytes or an error, and no more than that many bytes of
-//! output are ever allocated (a Zstandard context of a fixed 160 KiB comes on top).
+//! output are ever allocated (Zstandard keeps a context of about 160 KiB for each
+//! thread that decompresses).
 
 use alloc::vec;
 use alloc::vec::Vec;
