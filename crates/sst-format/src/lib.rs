@@ -3,6 +3,9 @@
 //! Everything here turns values into bytes and bytes into values; nothing here opens a file, starts a thread
 //! or asks for the time.
 //!
+//! * [`TableWriter`], [`TableView`]: sorted entries to one sealed image, and back by state machines that say
+//!   which block they need next.
+//! * [`RawBlock`], [`Block`]: pieces of a body that prove themselves.
 //! * [`FilterBuilder`], [`Filter`]: which keys a table cannot hold, at about 7 bits a key for one wrong answer
 //!   in a hundred.
 //! * [`Codec`], [`Compressor`], [`decompress`], [`Dictionary`]: blocks made smaller, and back within a bound.
@@ -18,15 +21,47 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+// Common ground.
+mod entry;
+mod limits;
+mod order;
+mod varint;
+
+// What is done to the bytes of a block.
 mod codec;
 mod crypto;
 mod dictionary;
-mod filter;
 
+// Blocks, and what stands in them.
+mod block;
+mod cells;
+mod filter;
+mod index;
+mod properties;
+mod ranges;
+mod root;
+
+// Whole tables.
+mod memory;
+mod table;
+
+pub use block::{Block, BlockAddr, BlockError, BlockKind, BlockSpan, FileSalt, Payload, RawBlock, Unpacker};
+pub use cells::PayloadError;
 pub use codec::{Codec, CodecError, CodecTag, Compressed, Compressor, RawLen, ZstdLevel, decompress};
 pub use crypto::{BlockPlace, CryptoError, Encryptor, EpochKey, FileKey, KeyEpoch, KeyProvider, KeyStamp};
 pub use dictionary::Dictionary;
+pub use entry::{BlobRef, Entry, EntryKind, SeqNo};
 pub use filter::{
     Answer, FalsePositiveRate, Filter, FilterBuilder, FilterError, FilterKind, FilterPolicy, FilterView,
     KeyHash,
+};
+pub use limits::{KEY_LEN_MAX, VALUE_LEN_MAX};
+pub use memory::{Found, MemoryTable};
+pub use order::{Comparator, KeyOrder};
+pub use properties::Properties;
+pub use ranges::{RangeEntry, RangeKind, RangeSet};
+pub use root::TableRoot;
+pub use table::{
+    Cursor, FilterPin, Find, HashIndex, LostRange, Opening, ReadError, ReadOptions, Step, TableBlock,
+    TableOptions, TableView, TableWriter, WriteError, WrittenTable,
 };

@@ -1,0 +1,121 @@
+//! Point read: filter, index, data block, answer.
+
+use super::child::{Level, Want};
+use super::error::ReadError;
+use super::view::{Content, FilterState, Step, TableBlock, TableView};
+use crate::block::{BlockKind, BlockSpan};
+use crate::cells::{CellBlock, Target};
+use crate::entry::{Entry, EntryKind, SeqNo};
+use crate::filter::{Answer, Filter, KeyHash};
+
+/// Looks for one key. See [`TableView`] for how it is driven.
+#[derive(Clone, Debug)]
+pub struct Find<'a> {
+    view: &'a TableView,
+    key: &'a [u8],
+    snapshot: SeqNo,
+    hash: KeyHash,
+    want: Want,
+}
+
+impl<'a> Find<'a> {
+    #[inline]
+    pub(super) fn new(view: &'a TableView, key: &'a [u8], snapshot: SeqNo) -> Result<Self, ReadError> {
+        let hash = KeyHash::of_key(key);
+        let mut find = Self { view, key, snapshot, hash, want: Want::Nothing };
+        match &view.filter {
+            FilterState::OnDemand(span) => find.want = Want::Filter(*span),
+            FilterState::Pinned(filter) => find.ask(filter)?,
+            FilterState::Absent => find.descend()?,
+        }
+        Ok(find)
+    }
+
+    /// What it waits for; [`Step::Ready`] without an entry means that the table does not hold the key.
+    #[inline]
+    #[must_use]
+    pub fn step(&self) -> Step {
+        match self.want {
+            Want::Nothing => Step::Ready,
+            Want::Gap(span) => Step::Lost(span),
+            Want::Filter(span) | Want::Index(span) | Want::Data(span) => Step::Read(self.view.file.at(span)),
+        }
+    }
+
+    /// Takes the block it waits for; gives the entry if that block holds it.
+    ///
+    /// # Errors
+    /// When the block is another one, or is not sound.
+    #[inline]
+    pub fn supply<'b>(&mut self, block: &'b TableBlock) -> Result<Option<Entry<'b>>, ReadError>
+    where
+        'a: 'b,
+    {
+        match self.want {
+            Want::Data(span) => {
+                let cells = block.cells(span, BlockKind::Data)?;
+                self.want = Want::Nothing;
+                self.look(cells, span)
+            }
+            Want::Index(span) => {
+                self.choose(block.cells(span, BlockKind::Index)?, Level::OverData, span)?;
+                Ok(None)
+            }
+            Want::Filter(span) => match &block.content {
+                Content::Filter(filter) if block.span == span => self.ask(filter).map(|()| None),
+                _ => Err(ReadError::NotAsked { given: block.span }),
+            },
+            Want::Nothing | Want::Gap(_) => Err(ReadError::NotAsked { given: block.span }),
+        }
+    }
+
+    /// Goes on without the filter, if that is what it waits for and cannot be had.
+    ///
+    /// # Errors
+    /// When the top index is not sound.
+    pub fn skip_filter(&mut self) -> Result<(), ReadError> {
+        if matches!(self.want, Want::Filter(_)) { self.descend() } else { Ok(()) }
+    }
+
+    fn ask<B: AsRef<[u8]>>(&mut self, filter: &Filter<B>) -> Result<(), ReadError> {
+        if filter.may_contain(self.hash) == Answer::Absent {
+            self.want = Want::Nothing;
+            return Ok(());
+        }
+        self.descend()
+    }
+
+    fn descend(&mut self) -> Result<(), ReadError> {
+        self.want = Want::Nothing;
+        let view = self.view;
+        let Some(top) = &view.top else { return Ok(()) };
+        self.choose(top, Level::of_top(view.root.levels), view.root.top_index)
+    }
+
+    /// Waits for the child that may hold the key; behind the last fence there is none.
+    fn choose(&mut self, index: &CellBlock, level: Level, at: BlockSpan) -> Result<(), ReadError> {
+        let target = Target { key: self.key, seq: self.snapshot.get() };
+        let hit = index.lower_bound(&self.view.order, target);
+        let hit = hit.map_err(|cause| ReadError::payload(at, BlockKind::Index, cause))?;
+        self.want = match hit {
+            Some(hit) => Want::of(index, &hit.cell, level, at)?,
+            None => Want::Nothing,
+        };
+        Ok(())
+    }
+
+    #[inline]
+    fn look<'b>(&self, cells: &'b CellBlock, at: BlockSpan) -> Result<Option<Entry<'b>>, ReadError>
+    where
+        'a: 'b,
+    {
+        let target = Target { key: self.key, seq: self.snapshot.get() };
+        let found = cells.find(&self.view.order, target, self.hash);
+        let Some(cell) = found.map_err(|cause| ReadError::payload(at, BlockKind::Data, cause))? else {
+            return Ok(None);
+        };
+        let kind = EntryKind::parse(cell.tag).ok_or(ReadError::EntryKind { at, found: cell.tag })?;
+        let (seq, value) = (SeqNo::new(cell.seq), cell.value(cells.cells()));
+        Ok(Some(Entry { key: self.key, seq, kind, flags: cell.flags, value }))
+    }
+}
