@@ -10,6 +10,7 @@
 //!   in a hundred.
 //! * [`Codec`], [`Compressor`], [`decompress`], [`Dictionary`]: blocks made smaller, and back within a bound.
 //! * [`FileKey`], [`Encryptor`]: each block encrypted for its one place in its one file.
+//! * [`BlobWriter`], [`BlobReader`], [`Walk`]: large values in files of their own.
 //!
 //! # Features
 //! `std` (default) looks up processor features at run time; `zstd` (default) reads and writes Zstandard;
@@ -45,6 +46,13 @@ mod root;
 mod memory;
 mod table;
 
+// Values that stand apart.
+mod blob;
+
+pub use blob::{
+    BlobEntry, BlobError, BlobOptions, BlobReader, BlobWriteError, BlobWriter, RawRecord, Record, RecordAddr,
+    Walk, Walked,
+};
 pub use block::{Block, BlockAddr, BlockError, BlockKind, BlockSpan, FileSalt, Payload, RawBlock, Unpacker};
 pub use cells::PayloadError;
 pub use codec::{Codec, CodecError, CodecTag, Compressed, Compressor, RawLen, ZstdLevel, decompress};

@@ -27,6 +27,8 @@ pub struct KeyStamp {
 }
 
 impl KeyStamp {
+    /// The descriptor field in which a sealed file stores it.
+    pub const FIELD_TAG: u16 = 2;
     /// Bytes of a stamp.
     pub const LEN: usize = 2 + Self::CHECK_LEN;
     pub(super) const CHECK_LEN: usize = 8;
