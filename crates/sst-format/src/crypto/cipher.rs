@@ -42,7 +42,7 @@ impl Cipher {
         let (mut key, mut check) = ([0; EpochKey::LEN], [0; KeyStamp::CHECK_LEN]);
         fill(KEY_LABEL, &mut key);
         fill(CHECK_LABEL, &mut check);
-        let cipher = Self(Aes256Gcm::new(&key.into()));
+        let cipher = Self(Aes256Gcm::new((&key).into()));
         wipe(&mut key);
         Ok((cipher, check))
     }
