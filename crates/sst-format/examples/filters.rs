@@ -59,7 +59,7 @@ type Times = [f64; 4];
 fn compare(keys: &Keys, ppm: u32, policies: [(&str, FilterPolicy); 2]) {
     let rooms = policies.map(|(_, policy)| Room::new(&solve(policy, &keys.hashes)));
     let mut best: [Times; 2] = [[f64::INFINITY; 4]; 2];
-    for _ in 0..(4_000_000 / keys.keys.len()).clamp(ROUNDS_MIN, ROUNDS_MAX) {
+    for _ in 0..(20_000_000 / keys.keys.len()).clamp(ROUNDS_MIN, ROUNDS_MAX) {
         for (at, (_, policy)) in policies.iter().enumerate() {
             let times = time(keys, *policy, &rooms[at].filter());
             best[at] = std::array::from_fn(|measure| best[at][measure].min(times[measure]));

@@ -52,19 +52,20 @@ impl Parts {
         Mixed(key).start(self.layer.multiplier, self.layer.starts())
     }
 
-    /// Groups `keys` by part, in `sorted`; returns where each part ends.
+    /// Groups `keys` by part, at the front of `sorted`; returns where each part ends.
     pub(super) fn divide(&self, keys: &[u64], sorted: &mut Vec<u64>) -> Vec<usize> {
+        if sorted.len() < keys.len() {
+            *sorted = vec![0; keys.len()]; // fresh zeros come from the system, where growing would write them
+        }
         let rows_log = (self.buckets * BUCKET).ilog2();
         let mut ends = vec![0usize; self.count()];
-        sorted.clear();
-        if ends.len() == 1 {
-            sorted.extend_from_slice(keys);
-            ends[0] = keys.len();
+        if let [end] = &mut ends[..] {
+            sorted[..keys.len()].copy_from_slice(keys);
+            *end = keys.len();
             return ends;
         }
         keys.iter().for_each(|&key| ends[self.start(key) >> rows_log] += 1);
         counts_to_starts(&mut ends);
-        sorted.resize(keys.len(), 0);
         for &key in keys {
             let end = &mut ends[self.start(key) >> rows_log];
             sorted[*end] = key;
