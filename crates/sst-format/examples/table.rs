@@ -98,7 +98,7 @@ fn scan(table: &MemoryTable) -> u64 {
     let mut entries = 0;
     while let Some(entry) = cursor.entry().expect("every kind is known") {
         entries += u64::from(entry.value.len() == 100);
-        cursor.next().expect("blocks are sound");
+        cursor.move_next().expect("blocks are sound");
         table.drive(&mut cursor).expect("nothing is damaged");
     }
     entries

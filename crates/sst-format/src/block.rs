@@ -88,7 +88,7 @@ impl RawBlock {
 
 fn verify(bytes: &[u8], expected: BlockAddr) -> Result<Trailer, BlockError> {
     let at = expected.span;
-    if (at.len as usize) < FRAME_LEN || at.offset % BLOCK_ALIGN != 0 {
+    if (at.len as usize) < FRAME_LEN || !at.offset.is_multiple_of(BLOCK_ALIGN) {
         return Err(BlockError::Span { at });
     }
     if bytes.len() != at.len as usize {

@@ -5,7 +5,7 @@
 //!
 //! * [`TableWriter`], [`TableView`]: sorted entries to one sealed image, and back by state machines that say
 //!   which block they need next.
-//! * [`RawBlock`], [`Block`]: pieces of a body that prove themselves.
+//! * [`RawBlock`], [`Block`]: pieces of a body that prove themselves, and that [`Salvage`] finds behind a gap.
 //! * [`FilterBuilder`], [`Filter`]: which keys a table cannot hold, at about 7 bits a key for one wrong answer
 //!   in a hundred.
 //! * [`Codec`], [`Compressor`], [`decompress`], [`Dictionary`]: blocks made smaller, and back within a bound.
@@ -44,6 +44,7 @@ mod root;
 
 // Whole tables.
 mod memory;
+mod salvage;
 mod table;
 
 // Values that stand apart.
@@ -69,6 +70,7 @@ pub use order::{Comparator, KeyOrder};
 pub use properties::Properties;
 pub use ranges::{RangeEntry, RangeKind, RangeSet};
 pub use root::TableRoot;
+pub use salvage::{Salvage, Salvaged, SalvagedBlock};
 pub use table::{
     Cursor, FilterPin, Find, HashIndex, LostRange, Opening, ReadError, ReadOptions, Step, TableBlock,
     TableOptions, TableView, TableWriter, WriteError, WrittenTable,

@@ -93,7 +93,7 @@ impl RangeEntry {
         }
     }
 
-    fn place<'a>(&'a self) -> (Option<&'a Bytes>, core::cmp::Reverse<SeqNo>) {
+    fn place(&self) -> (Option<&Bytes>, core::cmp::Reverse<SeqNo>) {
         (bound_key(&self.lower), core::cmp::Reverse(self.seq_high))
     }
 }

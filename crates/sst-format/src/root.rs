@@ -72,7 +72,8 @@ impl TableRoot {
     /// # Errors
     /// [`ReadError::NotATable`] if a table has no such body.
     pub fn addr_in(uid: Uid, body_len: u64) -> Result<BlockAddr, ReadError> {
-        let offset = body_len.checked_sub(Self::BLOCK_LEN).filter(|offset| offset % BLOCK_ALIGN == 0);
+        let offset =
+            body_len.checked_sub(Self::BLOCK_LEN).filter(|offset| offset.is_multiple_of(BLOCK_ALIGN));
         let offset = offset.ok_or(ReadError::NotATable)?;
         Ok(FileSalt::of(uid).at(BlockSpan { offset, len: Self::BLOCK_LEN as u32 }))
     }

@@ -23,6 +23,7 @@ pub use cursor::Cursor;
 pub use error::ReadError;
 pub use find::Find;
 pub use opening::Opening;
+pub(crate) use opening::unpacker_for;
 pub use options::{FilterPin, HashIndex, ReadOptions, TableOptions};
 pub use view::{Step, TableBlock, TableView};
 pub use write_error::WriteError;

@@ -2,9 +2,6 @@
 
 use alloc::vec::Vec;
 
-/// Bytes of the longest number.
-pub(crate) const LEN_MAX: usize = 10;
-
 /// Appends `number`.
 #[inline]
 pub(crate) fn put(into: &mut Vec<u8>, mut number: u64) {
@@ -64,7 +61,7 @@ mod tests {
                 let mut at = 0;
                 assert_eq!(take(&bytes, &mut at), Some(number));
                 assert_eq!(at, bytes.len());
-                assert!(at <= LEN_MAX);
+                assert!(at <= 10);
                 assert_eq!(zigzag(unzigzag(number)), number);
                 assert_eq!(take(&bytes[..at - 1], &mut 0), None);
             }

@@ -43,12 +43,6 @@ impl CellCursor {
         &self.key
     }
 
-    /// The value of the cell it is on.
-    #[inline]
-    pub(crate) fn value(&self) -> Option<&[u8]> {
-        self.cell.map(|cell| cell.value(self.block.cells()))
-    }
-
     pub(crate) fn seek_first(&mut self) -> Result<(), PayloadError> {
         self.enter(0)
     }

@@ -23,7 +23,7 @@ pub(crate) struct Target<'k> {
 impl Target<'_> {
     /// How a cell stands to the target.
     #[inline]
-    pub(super) fn compare(&self, order: &KeyOrder, key: &[u8], seq: u64) -> Ordering {
+    pub(crate) fn compare(&self, order: &KeyOrder, key: &[u8], seq: u64) -> Ordering {
         order.compare(key, self.key).then(self.seq.cmp(&seq))
     }
 }

@@ -47,7 +47,7 @@ impl Aim {
 /// cursor.seek(b"b", SeqNo::MAX)?;
 /// table.drive(&mut cursor)?; // reads the blocks it asks for
 /// assert_eq!(cursor.entry()?.map(|entry| entry.key), Some(&b"b"[..]));
-/// cursor.prev()?;
+/// cursor.move_prev()?;
 /// table.drive(&mut cursor)?;
 /// assert_eq!(cursor.entry()?.map(|entry| entry.key), Some(&b"a"[..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -158,7 +158,7 @@ impl<V: Deref<Target = TableView>> Cursor<V> {
     /// # Errors
     /// When a block is not sound.
     #[inline]
-    pub fn next(&mut self) -> Result<(), ReadError> {
+    pub fn move_next(&mut self) -> Result<(), ReadError> {
         let Some(data) = self.data.as_mut().filter(|data| data.cell().is_some()) else { return Ok(()) };
         data.next().map_err(|cause| ReadError::payload(self.data_at, BlockKind::Data, cause))?;
         if data.cell().is_none() { self.turn(Aim::First) } else { Ok(()) }
@@ -168,7 +168,7 @@ impl<V: Deref<Target = TableView>> Cursor<V> {
     ///
     /// # Errors
     /// When a block is not sound.
-    pub fn prev(&mut self) -> Result<(), ReadError> {
+    pub fn move_prev(&mut self) -> Result<(), ReadError> {
         let Some(data) = self.data.as_mut().filter(|data| data.cell().is_some()) else { return Ok(()) };
         data.prev().map_err(|cause| ReadError::payload(self.data_at, BlockKind::Data, cause))?;
         if data.cell().is_none() { self.turn(Aim::Last) } else { Ok(()) }

@@ -59,7 +59,7 @@ impl Opening {
     /// When the table is in another order, or its key is missing or another.
     pub fn new(uid: Uid, root: TableRoot, options: ReadOptions) -> Result<Self, ReadError> {
         root.check_order(&options.order)?;
-        let unpacker = check_key(&root, options.key)?;
+        let unpacker = unpacker_for(&root, options.key)?;
         let view = TableView {
             uid,
             file: FileSalt::of(uid),
@@ -209,7 +209,7 @@ impl Opening {
 }
 
 /// Tells a missing or wrong key apart from damage before anything is read.
-fn check_key(root: &TableRoot, key: Option<Arc<FileKey>>) -> Result<Unpacker, ReadError> {
+pub(crate) fn unpacker_for(root: &TableRoot, key: Option<Arc<FileKey>>) -> Result<Unpacker, ReadError> {
     let Some(stamp) = root.key_stamp else { return Ok(Unpacker::new()) };
     let epoch = stamp.epoch();
     let key = key.ok_or(CryptoError::MissingKey { epoch })?;

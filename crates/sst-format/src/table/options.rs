@@ -239,4 +239,8 @@ impl ReadOptions {
         self.filter = pin;
         self
     }
+
+    pub(crate) fn into_order_and_key(self) -> (KeyOrder, Option<Arc<FileKey>>) {
+        (self.order, self.key)
+    }
 }

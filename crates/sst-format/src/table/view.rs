@@ -200,6 +200,24 @@ impl TableView {
         Cursor::new(self)
     }
 
+    /// A table without parts, to be given those that were found.
+    pub(crate) fn rebuilt(uid: Uid, root: TableRoot, order: KeyOrder, unpacker: Unpacker) -> Self {
+        let (file, filter) = (FileSalt::of(uid), FilterState::Absent);
+        Self { uid, file, root, order, unpacker, properties: None, ranges: None, top: None, filter }
+    }
+
+    pub(crate) fn with_parts(
+        mut self,
+        properties: Option<Properties>,
+        ranges: Option<RangeSet>,
+        top: Option<CellBlock>,
+        filter: Option<Arc<Filter<Bytes>>>,
+    ) -> Self {
+        (self.properties, self.ranges, self.top) = (properties, ranges, top);
+        self.filter = filter.map_or(FilterState::Absent, FilterState::Pinned);
+        self
+    }
+
     pub(super) fn set_filter(&mut self, pin: FilterPin) {
         if pin == FilterPin::OnDemand && self.root.filter.len > 0 {
             self.filter = FilterState::OnDemand(self.root.filter);
