@@ -276,15 +276,16 @@ fn a_filter_is_rebuilt_only_where_nothing_is_lost() {
     let read = |addr: sst_format::BlockAddr| {
         RawBlock::new(body.slice(addr.span.offset as usize..addr.span.end() as usize))
     };
-    let salvage = |bad: &[std::ops::Range<u64>]| {
-        Salvage::new(UID, setup.read_options()).root(root).walk(&body, bad).unwrap()
+    let salvage = |bad: std::ops::Range<u64>| {
+        let salvage = Salvage::new(UID, setup.read_options()).root(root);
+        salvage.walk(&body, std::slice::from_ref(&bad)).unwrap()
     };
-    let mut behind_data = salvage(&[root_end(&image)..body.len() as u64]);
+    let mut behind_data = salvage(root_end(&image)..body.len() as u64);
     assert!(behind_data.lost().is_empty());
     assert!(behind_data.rebuild_filter(FilterPolicy::default(), read).unwrap().is_some());
     let table = MemoryTable::new(behind_data.into_view().unwrap(), body.clone());
     assert!(check_answers(&model, &answers(&model), &table));
-    let mut front = salvage(&[0..4096]);
+    let mut front = salvage(0..4096);
     assert_eq!(front.rebuild_filter(FilterPolicy::default(), read), Ok(None));
 }
 
