@@ -176,7 +176,7 @@ fn a_hole_as_long_as_protect_promises_comes_back_wherever_it_is() {
         let stage = Stage::new(3_000_000, &["--scheme", scheme]);
         let run = stage.expect(0, &["protect", "f", "--scheme", scheme, "--seal", "s"]);
         let len = run.json["hole_len"].as_u64().unwrap();
-        assert!(len > 0 && len % 4096 == 0, "{len}");
+        assert!(len > 0 && len.is_multiple_of(4096), "{len}");
         for offset in [0, 1, 4095, 4096 * 3 + 2048] {
             stage.expect(0, &["damage", "f", "--hole", &format!("{offset}:{}", len.min(2_900_000))]);
             let run = stage.expect(3, &["recover", "f"]);
