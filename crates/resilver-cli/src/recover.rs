@@ -2,7 +2,8 @@
 //!
 //! Everything is looked at before anything is written, and nothing is written unless all of it can
 //! be made right. **Invariant**: what a user may have written on purpose is never lost silently: it
-//! is refused, kept aside, or given up by name with `--revert`.
+//! is refused, kept aside, or given up by name with `--revert`. A new time tells it, and so does a
+//! file none of whose pages was sealed: small files come back from their seal alone.
 
 use std::path::{Path, PathBuf};
 
@@ -43,7 +44,12 @@ pub(crate) fn run(options: &RecoverOptions, voice: &Voice) -> Result<Report, Fai
     let found = look_at_all(&opened, if options.dry_run { 0 } else { PATCH_BYTES_MAX }, "looking", voice)?;
     let verdict = Verdict::new(&opened, &found);
     let (text, json, state) = (verdict.text(), verdict.json(), verdict.state());
-    let is_changed = verdict.is_changed() && found.body_wrong > 0;
+    let suspicion = match () {
+        () if found.body_wrong == 0 || options.revert => None,
+        () if verdict.is_changed() => Some("was written to after it was sealed"),
+        () if verdict.is_foreign() => Some("has no page that was sealed"),
+        () => None,
+    };
     let extra = verdict::excess(&opened.pair, Side::File);
     if state == State::Lost && !options.accept_loss {
         let done = Done { action: "refused", ..Done::default() };
@@ -59,7 +65,7 @@ pub(crate) fn run(options: &RecoverOptions, voice: &Voice) -> Result<Report, Fai
         (None, State::Clean) => Done { action: "nothing", ..Done::default() },
         (None, _) if options.dry_run => Done { action: "would_heal", ..Done::default() },
         (None, _) => {
-            let kept = if is_changed && !options.revert { Some(keep(&opened, voice)?) } else { None };
+            let kept = suspicion.map(|suspicion| keep(&opened, suspicion, voice)).transpose()?;
             Done { kept, ..heal_in_place(opened, &found)? }
         }
     };
@@ -87,8 +93,8 @@ fn report(exit: Exit, mut text: String, mut json: serde_json::Value, done: &Done
     Report { exit, text, json }
 }
 
-/// Keeps what the file holds now beside it, since it was written to after it was sealed.
-fn keep(opened: &Opened, voice: &Voice) -> Result<PathBuf, Failure> {
+/// Keeps what the file holds now beside it, since a user may have written it.
+fn keep(opened: &Opened, suspicion: &str, voice: &Voice) -> Result<PathBuf, Failure> {
     let mut name = opened.file_path.as_os_str().to_owned();
     name.push(".before-recover");
     let path = files::free_name(Path::new(&name));
@@ -100,7 +106,7 @@ fn keep(opened: &Opened, voice: &Voice) -> Result<PathBuf, Failure> {
         Ok(unread)
     })?;
     voice.warn(format_args!(
-        "warning: {} was written to after it was sealed; what it held is kept as {}",
+        "warning: {} {suspicion}; what it held is kept as {}",
         opened.file_path.display(),
         path.display()
     ));

@@ -30,8 +30,8 @@ const LISTED_MAX: usize = 1 << 17;
 pub(crate) struct Survey {
     pub(crate) checked: u64,
     pub(crate) evidence: Evidence,
-    /// Body pages that were not right at first.
-    pub(crate) body_findings: u64,
+    /// Body pages that neither a second read nor turning bits back made right.
+    pub(crate) body_strange: u64,
     /// Body pages that are wrong on the medium, lost ones included.
     pub(crate) body_wrong: u64,
     /// Damage that can be put right, in the order of the file.
@@ -142,7 +142,7 @@ impl Survey {
                 let count = pages.end - pages.start;
                 self.evidence.lost += count;
                 if region == Region::Body {
-                    self.body_findings += count;
+                    self.body_strange += count;
                     self.body_wrong += count;
                 }
                 self.list(Stretch { pages, region, fault, rung: Rung::Lost });
@@ -155,7 +155,8 @@ impl Survey {
         for finding in &examination.findings {
             self.evidence.count(finding.rung);
             if finding.region == Region::Body {
-                self.body_findings += 1;
+                self.body_strange +=
+                    u64::from(!matches!(finding.rung, Rung::Transient | Rung::Corrected { .. }));
                 self.body_wrong += u64::from(finding.rung != Rung::Transient);
             }
             let next = Stretch::of(finding);

@@ -67,10 +67,10 @@ impl<'a> Verdict<'a> {
         sealed.zip(file).is_some_and(|(sealed, file)| sealed != file.state.modified)
     }
 
-    /// Whether no page of the file is one of those sealed.
-    fn is_foreign(&self) -> bool {
+    /// Whether the file holds something, and no page of it is one of those sealed.
+    pub(crate) fn is_foreign(&self) -> bool {
         let body_pages = self.opened.pair.geometry().body_pages();
-        body_pages > 0 && self.survey.body_findings >= body_pages && !self.is_file_missing()
+        body_pages > 0 && self.survey.body_strange >= body_pages && self.opened.pair.len(Side::File) > 0
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -79,3 +79,20 @@ fn the_seal_of_another_file_is_hinted_at() {
     assert!(run.json["hint"].as_str().unwrap().contains("another file"));
     assert!(stage.read("g") == vec![1; 300_000]);
 }
+
+#[test]
+fn another_file_with_the_time_of_the_sealed_one_is_kept_aside() {
+    for other in ["a new file of the same length", "a shorter one"] {
+        let stage = Stage::new(30, &[]);
+        let other = &other.as_bytes()[..other.len().min(30)];
+        stage.rot("f", |bytes| other.clone_into(bytes));
+        let run = stage.expect(3, &["recover", "f"]);
+        assert_eq!(run.json["kept"], "f.before-recover");
+        assert!(run.stderr.contains("no page that was sealed"), "{}", run.stderr);
+        assert!(stage.read("f.before-recover") == other);
+        stage.check_whole();
+    }
+    let stage = Stage::new(30, &[]);
+    stage.rot("f", |bytes| bytes[7] ^= 4);
+    assert!(stage.expect(3, &["recover", "f"]).json["kept"].is_null(), "a flipped bit is rot");
+}
