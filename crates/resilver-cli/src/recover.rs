@@ -66,7 +66,7 @@ pub(crate) fn run(options: &RecoverOptions, voice: &Voice) -> Result<Report, Fai
         (None, _) if options.dry_run => Done { action: "would_heal", ..Done::default() },
         (None, _) => {
             let kept = suspicion.map(|suspicion| keep(&opened, suspicion, voice)).transpose()?;
-            Done { kept, ..heal_in_place(opened, &found)? }
+            Done { kept, ..heal_in_place(opened, &found, voice)? }
         }
     };
     Ok(report(exit, text, json, &done))
@@ -116,7 +116,7 @@ fn keep(opened: &Opened, suspicion: &str, voice: &Voice) -> Result<PathBuf, Fail
     Ok(path)
 }
 
-fn heal_in_place(opened: Opened, found: &Survey) -> Result<Done, Failure> {
+fn heal_in_place(opened: Opened, found: &Survey, voice: &Voice) -> Result<Done, Failure> {
     let file_path = opened.file_path.clone();
     let mut pair = opened.pair;
     let mut written = 0;
@@ -150,7 +150,11 @@ fn heal_in_place(opened: Opened, found: &Survey) -> Result<Done, Failure> {
     if let Some(file) = pair.file.as_ref().filter(|_| file_heals) {
         // Healing is no edit: after a failure the file bears the time that it had.
         let sealed = stamp::modified(&pair.descriptor).filter(|_| healed.is_ok());
-        sealed.or(before).map_or(Ok(()), |modified| file.file.set_modified(modified))?;
+        let put_back = sealed.or(before).map_or(Ok(()), |modified| file.file.set_modified(modified));
+        // Who may write to a file but does not own it may not set its time: it is healed all the same.
+        if let Err(failure) = put_back {
+            voice.warn(format_args!("warning: {failure}; until then it counts as written to since"));
+        }
         file.file.sync()?;
     }
     written += healed?;
