@@ -26,6 +26,8 @@ pub(crate) enum Failure {
         path.display(), if *is_current { ", and by length and time it is of the file as it is now" } else { "" }
     )]
     SealThere { path: PathBuf, is_current: bool },
+    #[error("{} is there already and is no seal, so nothing replaces it; name another place with --seal, or move it away", .0.display())]
+    NotReplaced(PathBuf),
     #[error("{} is a seal; name the file that it protects", .0.display())]
     IsSeal(PathBuf),
     #[error("the seal of {} cannot be the file itself; name another place with --seal", .0.display())]
@@ -83,6 +85,7 @@ impl Failure {
             Self::NotRegular { .. } => "not_regular",
             Self::Occupied(_) => "occupied",
             Self::SealThere { .. } => "seal_there",
+            Self::NotReplaced(_) => "not_replaced",
             Self::IsSeal(_) => "is_seal",
             Self::SealIsFile(_) => "seal_is_file",
             Self::NoSeal { .. } => "no_seal",

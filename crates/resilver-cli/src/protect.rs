@@ -59,8 +59,13 @@ fn check_place(
     if there.is_same(file)? {
         return Err(Failure::SealIsFile(options.file.clone()));
     }
-    let sealed =
-        opening::open(&options.file, Some(seal), Access::Read).ok().map(|found| found.pair.descriptor);
+    let sealed = match opening::open(&options.file, Some(seal), Access::Read) {
+        Ok(found) => Some(found.pair.descriptor),
+        Err(Failure::NotSeal(_)) if there.state()?.len > 0 => {
+            return Err(Failure::NotReplaced(seal.to_owned()));
+        }
+        Err(_) => None,
+    };
     let is_current = sealed.is_some_and(|sealed| {
         sealed.geometry().body_len() == state.len && stamp::modified(&sealed) == Some(state.modified)
     });

@@ -96,3 +96,18 @@ fn another_file_with_the_time_of_the_sealed_one_is_kept_aside() {
     stage.rot("f", |bytes| bytes[7] ^= 4);
     assert!(stage.expect(3, &["recover", "f"]).json["kept"].is_null(), "a flipped bit is rot");
 }
+
+#[test]
+fn what_is_no_seal_is_never_replaced() {
+    let stage = Stage::new(10_000, &[]);
+    fs::write(stage.path("thesis"), b"no seal").unwrap();
+    for arguments in
+        [&["protect", "f", "--seal", "thesis"][..], &["protect", "f", "--seal", "thesis", "--force"]]
+    {
+        let run = stage.expect(1, arguments);
+        assert_eq!(run.json["error"]["kind"], "not_replaced");
+        assert!(stage.read("thesis") == b"no seal");
+    }
+    fs::write(stage.path("thesis"), b"").unwrap();
+    stage.expect(0, &["protect", "f", "--seal", "thesis", "--force"]);
+}
