@@ -110,7 +110,12 @@ fn advice(cause: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "see to it that you may, or name another place"
         }
-        io::ErrorKind::NotFound => "check the name",
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+            "check the name"
+        }
+        io::ErrorKind::InvalidFilename => "name a place with a shorter name, as with --seal or --out",
+        io::ErrorKind::FileTooLarge => "no file there may be that long: name another place",
+        _ if cause.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => "check the name",
         _ => "the medium may be failing: look at what the system logged",
     }
 }

@@ -73,6 +73,7 @@ fn the_longest_name_is_told_to_be_too_long() {
     fs::write(stage.path(&name), [3; 9000]).unwrap();
     let run = stage.expect(1, &["protect", &name]);
     assert_eq!(run.json["error"]["kind"], "io");
+    assert!(run.stderr.contains("shorter name"), "{}", run.stderr);
     stage.expect(0, &["protect", &name, "--seal", "s"]);
     stage.expect(0, &["verify", &name, "--seal", "s"]);
 }
