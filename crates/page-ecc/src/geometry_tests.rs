@@ -128,3 +128,15 @@ fn shapes_that_cannot_be_are_refused() {
         ));
     }
 }
+
+#[test]
+fn any_64_kib_come_back_under_every_parity() {
+    for parity in 1..=Scheme::PARITY_MAX {
+        for data in [1, 8, 64, Scheme::DATA_MAX] {
+            let scheme = Scheme::ReedSolomon { data, parity };
+            let geometry = Geometry::new(1, scheme, InnerCode::None).unwrap();
+            // Seventeen pages are what an unaligned 64 KiB touch.
+            assert!(geometry.parity_pages() >= 17, "{scheme}: {}", geometry.parity_pages());
+        }
+    }
+}

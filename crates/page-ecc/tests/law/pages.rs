@@ -1,6 +1,6 @@
 //! Single bits and single pages, all of them.
 
-use page_ecc::{DescriptorError, InnerCode, PAGE_LEN, Region, Scheme};
+use page_ecc::{DescriptorError, InnerCode, Ladder, PAGE_LEN, Region, Scheme};
 
 use crate::damage::{self, Kind, Random};
 use crate::judge::{Case, Verdict};
@@ -20,7 +20,7 @@ impl Case {
     /// Examines one page that holds `hurt`, in a file that is right elsewhere.
     #[track_caller]
     fn judge_one_page(&self, page: u64, hurt: &[u8], bit: usize) {
-        use page_ecc::{Ladder, PageNo, PageSource, ReadFrom, Rung, Unreadable};
+        use page_ecc::{PageNo, PageSource, ReadFrom, Rung, Unreadable};
         struct OneBad<'a>(&'a [u8], u64, &'a [u8]);
         impl PageSource for OneBad<'_> {
             fn read(
@@ -116,7 +116,7 @@ fn without_parity_a_lost_page_is_named_and_only_that() {
             damage::hurt(&mut medium, kind, page * PAGE_LEN, PAGE_LEN, &mut Random::new(page as u64));
             let what = format!("page {page} {kind:?}");
             assert_eq!(case.judge(&medium, &what), Verdict::Beyond, "{what}");
-            let mut ladder = page_ecc::Ladder::new(case.image.descriptor().clone(), medium);
+            let mut ladder = Ladder::new(case.image.descriptor().clone(), medium);
             assert_eq!(ladder.read_body(0..30).unwrap_err().pages.to_string(), page.to_string());
         }
     }
@@ -162,7 +162,7 @@ fn digests_lost_twice_are_worked_out_anew_if_the_pages_are_right() {
             damage::hurt(&mut medium, Kind::Zero, at, PAGE_LEN, &mut Random::new(2));
         }
         assert_eq!(case.judge(&medium, "digest page 0, twice"), Verdict::Beyond);
-        let mut ladder = page_ecc::Ladder::new(case.image.descriptor().clone(), medium.clone());
+        let mut ladder = Ladder::new(case.image.descriptor().clone(), medium.clone());
         let found = ladder.examine(case.geometry().all_pages());
         assert_eq!((found.evidence().copied, found.evidence().lost), (2, 0));
 
@@ -180,7 +180,7 @@ fn a_rotten_cache_is_transient_and_heals_nothing() {
             let mut medium = case.medium();
             medium.rotten_cache = (0..case.geometry().total_pages()).collect();
             case.judge(&medium, "every page rotten in the cache");
-            let mut ladder = page_ecc::Ladder::new(case.image.descriptor().clone(), medium);
+            let mut ladder = Ladder::new(case.image.descriptor().clone(), medium);
             let found = ladder.examine(case.geometry().all_pages());
             assert!(found.patches.is_empty());
             assert_eq!(found.evidence().transient, case.geometry().total_pages());
@@ -195,7 +195,7 @@ fn an_older_copy_fills_what_parity_cannot() {
     damage::hurt(&mut medium, Kind::Zero, PAGE_LEN, 120 * PAGE_LEN, &mut Random::new(1));
     let mut older = case.medium();
     damage::hurt(&mut older, Kind::Garble, 20 * PAGE_LEN, 9 * PAGE_LEN, &mut Random::new(2));
-    let ladder = page_ecc::Ladder::new(case.image.descriptor().clone(), medium);
+    let ladder = Ladder::new(case.image.descriptor().clone(), medium);
     let read = ladder.with_older_copy(older).read_body(0..200).unwrap();
     assert!(read.bytes == case.image.body(), "WRONG BYTES were read");
     assert!(read.examination.evidence().supplied > 0 && read.examination.evidence().rebuilt > 0);
@@ -204,7 +204,7 @@ fn an_older_copy_fills_what_parity_cannot() {
     foreign.bytes = foreign.foreign.clone();
     let mut hurt = case.medium();
     damage::hurt(&mut hurt, Kind::Zero, PAGE_LEN, 120 * PAGE_LEN, &mut Random::new(1));
-    let ladder = page_ecc::Ladder::new(case.image.descriptor().clone(), hurt);
+    let ladder = Ladder::new(case.image.descriptor().clone(), hurt);
     ladder.with_older_copy(foreign).read_body(0..200).expect_err("a copy of another file is no help");
 }
 
@@ -218,8 +218,35 @@ fn scattered_flips_are_turned_back_by_the_word_checks() {
             damage::flip(&mut medium, (page * PAGE_LEN + word * 8) * 8 + random.below(64));
         }
     }
-    let mut ladder = page_ecc::Ladder::new(case.image.descriptor().clone(), medium);
+    let mut ladder = Ladder::new(case.image.descriptor().clone(), medium);
     let read = ladder.read_body(0..64).unwrap();
     assert!(read.bytes == case.image.body(), "WRONG BYTES were read");
     assert_eq!(read.examination.evidence().bits, 64 * 512);
+}
+
+/// The CRC's own polynomial, laid over a page, leaves its sum as it is: the other half has to tell.
+#[test]
+fn a_page_with_the_right_crc_and_other_bytes_is_never_taken_for_right() {
+    const POLYNOMIAL: u64 = 1 | 0x82F6_3B78 << 1;
+    for scheme in SCHEMES {
+        let case = Case::new(40 * PAGE_LEN, scheme, InnerCode::None, seed());
+        for page in 1..case.geometry().total_pages() - 1 {
+            let mut hurt = case.image.as_bytes()[page as usize * PAGE_LEN..][..PAGE_LEN].to_vec();
+            let before = crc32c(&hurt);
+            hurt[1000..1008].iter_mut().zip(POLYNOMIAL.to_le_bytes()).for_each(|(byte, turn)| *byte ^= turn);
+            assert_eq!(crc32c(&hurt), before);
+            let mut medium = case.medium();
+            medium.bytes[page as usize * PAGE_LEN..][..PAGE_LEN].copy_from_slice(&hurt);
+            case.judge(&medium, &format!("page {page}"));
+            let whole = Ladder::new(case.image.descriptor().clone(), &medium.bytes[..]);
+            assert_eq!({ whole }.examine(case.geometry().all_pages()).findings.len(), 1, "page {page}");
+        }
+    }
+}
+
+/// CRC-32C, a bit at a time.
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| (sum >> 1) ^ (0x82F6_3B78 & (sum & 1u32).wrapping_neg()))
+    })
 }
