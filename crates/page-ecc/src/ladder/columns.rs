@@ -83,10 +83,17 @@ impl Columns {
                 let number = CodeNo(run.first.0 + index as u64);
                 let is_right = digest.is_some_and(|digest| reader.matches(number, digest, page))
                     && !unread.contains(&index);
+                if is_right {
+                    continue;
+                }
+                // Each climb is a read from the medium; in a column beyond hope it changes nothing.
+                let column = run.column + index as u64;
+                let bad = self.bad.range((column, 0)..(column + 1, 0)).count();
+                let is_hopeless = bad > geometry.parity_shards() && !reader.has_older;
                 // A wanted page has been on its own rungs already.
-                if !is_right && (wanted.contains_key(&number) || reader.climb(number, digest, page).is_err())
-                {
-                    self.bad.insert((run.column + index as u64, run.shard));
+                let has_climbed = is_hopeless || wanted.contains_key(&number);
+                if has_climbed || reader.climb(number, digest, page).is_err() {
+                    self.bad.insert((column, run.shard));
                 }
             }
         }

@@ -18,17 +18,20 @@ pub(super) type Climbed = Result<Rung, Fault>;
 pub(super) struct Reader<S, O> {
     pub(super) geometry: Geometry,
     pub(super) salter: Salter,
+    /// Whether there is an older copy to ask.
+    pub(super) has_older: bool,
     source: S,
     older: O,
 }
 
 impl<S: PageSource, O: PageSource> Reader<S, O> {
     pub(super) fn new(descriptor: &Descriptor, source: S, older: O) -> Self {
-        Self { geometry: descriptor.geometry, salter: Salter::new(descriptor.uid), source, older }
+        let salter = Salter::new(descriptor.uid);
+        Self { geometry: descriptor.geometry, salter, has_older: false, source, older }
     }
 
     pub(super) fn with_older_copy<P: PageSource>(self, older: P) -> Reader<S, P> {
-        Reader { geometry: self.geometry, salter: self.salter, source: self.source, older }
+        Reader { geometry: self.geometry, salter: self.salter, has_older: true, source: self.source, older }
     }
 
     pub(super) fn into_source(self) -> S {

@@ -1,6 +1,11 @@
 //! Hostile bytes: a typed error or a value, no panic, no allocation that the bytes ask for.
 
-use page_ecc::{Descriptor, InnerCode, Ladder, PAGE_LEN, Page, PageNo, Scheme, SealOptions, Uid};
+use std::cell::Cell;
+
+use page_ecc::{
+    Descriptor, InnerCode, Ladder, PAGE_LEN, Page, PageNo, PageSource, ReadFrom, Scheme, SealOptions, Uid,
+    Unreadable,
+};
 use proptest::prelude::*;
 use twox_hash::XxHash3_128;
 
@@ -76,4 +81,32 @@ fn an_absurd_length_costs_no_memory() {
         assert_eq!(descriptor.geometry(), &geometry);
         use_it(descriptor, &[0; 30 * PAGE_LEN]);
     }
+}
+
+/// Counts the pages read from the medium.
+struct Counted<'a>(&'a [u8], &'a Cell<u64>);
+
+impl PageSource for Counted<'_> {
+    fn read(&mut self, first: PageNo, pages: &mut [Page], from: ReadFrom) -> Result<(), Unreadable> {
+        if from == ReadFrom::Medium {
+            self.1.set(self.1.get() + pages.len() as u64);
+        }
+        self.0.read(first, pages, from)
+    }
+}
+
+#[test]
+fn a_body_of_another_file_costs_few_reads_from_the_medium() {
+    let image = SealOptions::new(Uid::new([8; 16])).seal(&Random::new(1).bytes(1000 * PAGE_LEN)).unwrap();
+    let mut file = image.as_bytes().to_vec();
+    file[PAGE_LEN..1001 * PAGE_LEN].copy_from_slice(&Random::new(2).bytes(1000 * PAGE_LEN));
+    let reads = Cell::new(0);
+    let mut ladder = Ladder::new(image.descriptor().clone(), Counted(&file, &reads));
+    // As a caller does who bounds its memory: each of its looks meets the same columns again.
+    for start in (1..1001).step_by(17) {
+        let found = ladder.examine(PageNo::new(start)..PageNo::new((start + 17).min(1001)));
+        assert_eq!(found.evidence().lost, found.findings.len() as u64);
+    }
+    // Its own, and of its column as many as tell that parity is not enough.
+    assert!(reads.get() <= (1 + 5) * 1000, "{} reads", reads.get());
 }
