@@ -96,4 +96,20 @@ mod tests {
             assert_eq!(hurt, before);
         }
     }
+
+    /// The polynomial itself changes no sum, so with one flip beside it the CRC names that flip.
+    #[test]
+    fn what_the_crc_takes_for_one_flip_is_turned_back_only_if_the_other_half_agrees() {
+        let (salter, page, digest) = sample();
+        for bit in (0..PAGE_BITS).step_by(37) {
+            let mut hurt = page;
+            let polynomial = (1 | u64::from(POLYNOMIAL) << 1).to_le_bytes();
+            hurt[100..108].iter_mut().zip(polynomial).for_each(|(byte, turned)| *byte ^= turned);
+            hurt[bit / 8] ^= 1 << (bit % 8);
+            let before = hurt;
+            assert_eq!(locate(salter.digest(5, &hurt).crc ^ digest.crc, PAGE_BITS), Some(bit));
+            assert!(!correct(salter, 5, digest, &mut hurt), "bit {bit}");
+            assert_eq!(hurt, before);
+        }
+    }
 }

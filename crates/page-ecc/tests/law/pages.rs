@@ -244,6 +244,24 @@ fn a_page_with_the_right_crc_and_other_bytes_is_never_taken_for_right() {
     }
 }
 
+#[test]
+fn an_older_copy_brings_back_digests_that_are_gone_twice() {
+    let case = Case::new(40 * PAGE_LEN, Scheme::STANDARD, InnerCode::None, seed());
+    let mut bytes = case.image.as_bytes().to_vec();
+    let gone = [Region::DigestsA, Region::DigestsB].map(|region| case.geometry().region(region).start);
+    for offset in gone.map(|page| page.offset() as usize).into_iter().chain([PAGE_LEN]) {
+        bytes[offset..offset + PAGE_LEN].fill(0);
+    }
+    let ladder = || Ladder::new(case.image.descriptor().clone(), &bytes[..]);
+    assert!(!ladder().examine(case.geometry().all_pages()).lost().is_empty());
+    let found = ladder().with_older_copy(case.image.as_bytes()).examine(case.geometry().all_pages());
+    assert!(found.lost().is_empty());
+    for patch in &found.patches {
+        bytes[patch.page.offset() as usize..][..PAGE_LEN].copy_from_slice(&patch.bytes[..]);
+    }
+    assert!(bytes == case.image.as_bytes());
+}
+
 /// CRC-32C, a bit at a time.
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |sum, &byte| {
