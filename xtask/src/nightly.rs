@@ -21,11 +21,28 @@ struct Part {
 }
 
 /// One row a part.
-const PARTS: &[Part] = &[Part {
-    name: "page-law",
-    proves: "under any damage: the right bytes, or a typed loss",
-    words: "test --release -p page-ecc --test law",
-}];
+const PARTS: &[Part] = &[
+    Part {
+        name: "page-law",
+        proves: "under any damage: the right bytes, or a typed loss",
+        words: "test --release -p page-ecc --test law",
+    },
+    Part {
+        name: "format-law",
+        proves: "tables and blob files answer like their models, and hostile bytes give typed errors",
+        words: "test --release -p sst-format --tests",
+    },
+    Part {
+        name: "worker-law",
+        proves: "nothing acknowledged is lost, whatever operation fails or the power does",
+        words: "test --release -p lsm-io --tests",
+    },
+    Part {
+        name: "cli-law",
+        proves: "the command restores a damaged file, or names what is lost and touches nothing",
+        words: "test --release -p resilver-cli --tests",
+    },
+];
 
 const MINUTES: u64 = 10;
 const CASES_PER_MINUTE: u64 = 4_096;
