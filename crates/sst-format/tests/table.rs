@@ -1,6 +1,9 @@
 //! Tables from outside: whatever was written is read back by every way of reading, as a sorted map would.
 
 #[cfg(test)]
+#[path = "oracle/image.rs"]
+mod image;
+#[cfg(test)]
 #[path = "oracle/model.rs"]
 mod model;
 #[cfg(test)]
@@ -32,7 +35,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         10 => prop::collection::vec(any::<u8>(), 0..40),
         10 => (any::<u8>(), 0..300usize).prop_map(|(byte, len)| [byte].repeat(len)),
-        1 => (any::<u64>(), 0..200_000usize).prop_map(|(seed, len)| model::noise(seed, len)),
+        1 => (any::<u64>(), 0..200_000usize).prop_map(|(seed, len)| image::noise(seed, len)),
     ]
 }
 
@@ -58,12 +61,12 @@ proptest! {
 
 #[test]
 fn large_values_come_back_in_every_codec() {
-    for codec in model::codecs() {
+    for codec in image::codecs() {
         let sizes = [8 << 20, 0, 1 << 20, 5_000_000];
         let rows = (0u32..).zip(sizes).flat_map(|(number, len)| {
             let key = number.to_be_bytes().to_vec();
             [
-                (key.clone(), 2, EntryKind::Put, 0, model::noise(number.into(), len)),
+                (key.clone(), 2, EntryKind::Put, 0, image::noise(number.into(), len)),
                 (key, 1, EntryKind::Merge, 0, [7].repeat(len)),
             ]
         });
@@ -194,7 +197,7 @@ fn an_empty_table_and_one_of_ranges_alone_open() {
 #[test]
 fn both_copies_of_the_ranges_are_far_apart() {
     let mut writer = TableWriter::new(Uid::new([1; 16]), TableOptions::new().filter(None)).unwrap();
-    let value = model::noise(1, 4000);
+    let value = image::noise(1, 4000);
     for number in 0..600u32 {
         writer.add(Entry::put(&number.to_be_bytes(), SeqNo::new(1), &value)).unwrap();
     }
@@ -217,7 +220,7 @@ fn codecs_make_tables_smaller() {
         writer.finish().unwrap().image.body().len()
     };
     let plain = len(Codec::None);
-    for codec in model::codecs().into_iter().filter(|codec| *codec != Codec::None) {
+    for codec in image::codecs().into_iter().filter(|codec| *codec != Codec::None) {
         assert!(len(codec) * 2 < plain, "{codec:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use page_ecc::Uid;
 use sst_format::{
     BlobRef, Codec, Entry, EntryKind, EpochKey, FileKey, FilterPin, FilterPolicy, HashIndex, KeyEpoch,
-    KeyOrder, ReadOptions, SeqNo, TableOptions, TableWriter, ZstdLevel,
+    KeyOrder, ReadOptions, SeqNo,
 };
 
 /// Key, sequence number, kind, flags, value.
@@ -46,26 +46,6 @@ pub(crate) fn place(order: &KeyOrder, row: &Row, (key, seq): (&[u8], u64)) -> Or
     order.compare(&row.0, key).then(Reverse(row.1).cmp(&Reverse(seq)))
 }
 
-/// Bytes that do not compress, the same for the same seed.
-pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed;
-    std::iter::repeat_with(|| {
-        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
-        (state >> 56) as u8
-    })
-    .take(len)
-    .collect()
-}
-
-pub(crate) fn codecs() -> Vec<Codec> {
-    let mut codecs = vec![Codec::None, Codec::Lz4];
-    if cfg!(feature = "zstd") {
-        let level = ZstdLevel::MIN;
-        codecs.extend([Codec::Zstd { level }, Codec::ZstdDictionary { level }]);
-    }
-    codecs
-}
-
 /// How a table is written and read.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
@@ -100,23 +80,6 @@ impl Setup {
     pub(crate) fn key(&self) -> Option<FileKey> {
         let derive = || FileKey::derive(&EpochKey::new([9; 32]), KeyEpoch::new(1), UID).unwrap();
         self.encrypted.then(derive)
-    }
-
-    pub(crate) fn write(&self, model: &Model) -> sst_format::WrittenTable {
-        let options = TableOptions::new()
-            .block_bytes(self.block_bytes)
-            .index_block_bytes(self.index_block_bytes)
-            .restart_interval(self.restart_interval)
-            .hash_index(self.hash_index)
-            .codec(self.codec)
-            .dictionary_bytes(256)
-            .filter(self.filter)
-            .order(self.order.clone());
-        let mut writer = TableWriter::with_key(UID, options, self.key()).unwrap();
-        for row in model.sorted(&self.order) {
-            writer.add(entry(row)).unwrap();
-        }
-        writer.finish().unwrap()
     }
 
     pub(crate) fn read_options(&self) -> ReadOptions {

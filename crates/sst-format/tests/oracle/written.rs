@@ -9,7 +9,8 @@ use sst_format::{
     Properties, SeqNo, TableView,
 };
 
-use crate::model::{Model, Row, Setup, UID, codecs, entry, place};
+use crate::image::{self, codecs};
+use crate::model::{Model, Row, Setup, UID, entry, place};
 
 /// A table that was written and opened again.
 pub(crate) struct Written {
@@ -20,7 +21,7 @@ pub(crate) struct Written {
 
 impl Written {
     pub(crate) fn new(model: &Model, setup: Setup) -> Self {
-        let written = setup.write(model);
+        let written = image::write(&setup, model);
         let table = MemoryTable::open(&written.image, setup.read_options()).unwrap();
         let bare = bytes::Bytes::copy_from_slice(written.image.body());
         MemoryTable::open_body(UID, bare, setup.read_options()).unwrap();
