@@ -280,8 +280,6 @@ fn a_filter_is_rebuilt_only_where_nothing_is_lost() {
         RawBlock::new(body.slice(addr.span.offset as usize..addr.span.end() as usize))
     };
     let salvage = |bad: std::ops::Range<u64>| {
-        let salvage = Salvage::new(UID, setup.read_options()).root(root);
-        salvage.walk(&body, std::slice::from_ref(&bad)).unwrap()
         let bad = std::slice::from_ref(&bad);
         Salvage::new(UID, setup.read_options()).root(root).walk(&body, bad).unwrap()
     };
