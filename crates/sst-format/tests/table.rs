@@ -161,6 +161,7 @@ fn another_comparator_is_refused_before_anything_is_read() {
     assert_eq!(MemoryTable::open(&image, other).unwrap_err(), ReadError::OtherOrder);
 }
 
+#[cfg(feature = "encryption")]
 #[test]
 fn a_missing_or_wrong_key_is_told_apart_from_damage() {
     let (uid, epoch) = (Uid::new([1; 16]), KeyEpoch::new(3));
