@@ -16,8 +16,8 @@ use model::{Model, Setup};
 use page_ecc::Uid;
 use proptest::prelude::*;
 use sst_format::{
-    Codec, Comparator, CryptoError, Entry, EntryKind, EpochKey, FileKey, KeyEpoch, KeyOrder, MemoryTable,
-    RangeEntry, ReadError, ReadOptions, SeqNo, TableOptions, TableWriter, WriteError,
+    Codec, Comparator, Entry, EntryKind, KeyOrder, MemoryTable, RangeEntry, ReadError, ReadOptions, SeqNo,
+    TableOptions, TableWriter, WriteError,
 };
 use written::Written;
 
@@ -164,6 +164,8 @@ fn another_comparator_is_refused_before_anything_is_read() {
 #[cfg(feature = "encryption")]
 #[test]
 fn a_missing_or_wrong_key_is_told_apart_from_damage() {
+    use sst_format::{CryptoError, EpochKey, FileKey, KeyEpoch};
+
     let (uid, epoch) = (Uid::new([1; 16]), KeyEpoch::new(3));
     let key = |byte| FileKey::derive(&EpochKey::new([byte; 32]), epoch, uid).unwrap();
     let mut writer = TableWriter::with_key(uid, TableOptions::new(), Some(key(1))).unwrap();
