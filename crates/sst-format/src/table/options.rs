@@ -14,13 +14,13 @@ use crate::limits::BLOCK_TARGET_MAX;
 use crate::order::KeyOrder;
 
 /// Whether data blocks carry a hash index, which spares point reads the binary search for a byte and a third
-/// per key.
+/// per key: measured a fifth of a cached point read, for one per cent of the table.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum HashIndex {
     /// They do not.
-    #[default]
     Off,
     /// They do.
+    #[default]
     On,
 }
 
