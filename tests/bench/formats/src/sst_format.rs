@@ -29,6 +29,8 @@ pub struct SstFormat {
 struct Opened {
     view: TableView,
     file: File,
+    /// Where the body begins in it.
+    body_at: u64,
     cache: Cache<(u64, u64), TableBlock, ByBytes, FxBuildHasher>,
 }
 
@@ -77,15 +79,16 @@ impl Subject for SstFormat {
         file.sync_all()?;
         File::open(self.path.parent().expect("a file in a folder"))?.sync_all()?;
         let ended = start.elapsed();
-        assert!(written.image.as_bytes().starts_with(written.image.body()), "the body comes first");
-        let view = MemoryTable::open(&written.image, ReadOptions::new())?.view().clone();
+        let image = &written.image;
+        let body_at = (image.body().as_ptr() as usize - image.as_bytes().as_ptr() as usize) as u64;
+        let view = MemoryTable::open(image, ReadOptions::new())?.view().clone();
         let options = quick_cache::OptionsBuilder::new()
             .weight_capacity(CACHE_BYTES)
             .hot_allocation(0.8)
             .estimated_items_capacity(10_000)
             .build()?;
         let cache = Cache::with_options(options, ByBytes, FxBuildHasher, DefaultLifecycle::default());
-        self.table = Some(Opened { view, file: File::open(&self.path)?, cache });
+        self.table = Some(Opened { view, file: File::open(&self.path)?, body_at, cache });
         Ok(begun + added + ended)
     }
 
@@ -119,7 +122,7 @@ impl Subject for SstFormat {
 impl Opened {
     fn proven(&self, addr: BlockAddr) -> Result<TableBlock> {
         let mut bytes = vec![0; addr.span.len as usize];
-        self.file.read_exact_at(&mut bytes, addr.span.offset)?;
+        self.file.read_exact_at(&mut bytes, self.body_at + addr.span.offset)?;
         Ok(self.view.admit(addr, RawBlock::new(bytes))?)
     }
 
