@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::lsm_tree::config::BloomConstructionPolicy;
 use ::lsm_tree::table::Writer;
@@ -11,7 +11,7 @@ use ::lsm_tree::{Cache, CompressionType, InternalValue, SeqNo, Table, ValueType}
 
 use crate::Subject;
 use crate::data::{
-    BLOCK_BYTES, CACHE_BYTES, RESTARTS, Result, key, timed_adds, timed_gets, timed_scan, value,
+    BLOCK_BYTES, CACHE_BYTES, Clock, RESTARTS, Result, key, timed_adds, timed_gets, timed_scan, value,
 };
 
 pub struct LsmTree {
@@ -37,7 +37,7 @@ impl Subject for LsmTree {
     fn write(&mut self) -> Result<Duration> {
         self.table = None;
         let _ = std::fs::remove_file(&self.path);
-        let start = Instant::now();
+        let start = Clock::start();
         let mut writer = Writer::new(self.path.clone(), 0, 0)?
             .use_data_block_size(BLOCK_BYTES.into())
             .use_data_block_restart_interval(RESTARTS)
@@ -48,7 +48,7 @@ impl Subject for LsmTree {
             |number| InternalValue::from_components(key(number), value(number), number + 1, ValueType::Value),
             |item| Ok(writer.write(item)?),
         )?;
-        let start = Instant::now();
+        let start = Clock::start();
         let (_, checksum) = writer.finish()?.ok_or("no table was written")?;
         let ended = start.elapsed();
         let cache = Arc::new(Cache::with_capacity_bytes(CACHE_BYTES));

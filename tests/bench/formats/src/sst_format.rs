@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::sst_format::{
     BlockAddr, Cursor, Entry, MemoryTable, RawBlock, ReadOptions, SeqNo, Step, TableBlock, TableOptions,
@@ -14,11 +14,11 @@ use ::sst_format::{
 use page_ecc::Uid;
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::Subject;
 use crate::data::{
-    BLOCK_BYTES, CACHE_BYTES, RESTARTS, Result, key, timed_adds, timed_gets, timed_scan, value,
+    BLOCK_BYTES, CACHE_BYTES, Clock, RESTARTS, Result, key, timed_adds, timed_gets, timed_scan, value,
 };
 
 pub struct SstFormat {
@@ -31,6 +31,10 @@ struct Opened {
     file: File,
     /// Where the body begins in it.
     body_at: u64,
+    /// Where data blocks end and index blocks begin.
+    data_end: u64,
+    /// Index blocks under the top, by offset.
+    index: FxHashMap<u64, TableBlock>,
     cache: Cache<(u64, u64), TableBlock, ByBytes, FxBuildHasher>,
 }
 
@@ -61,7 +65,7 @@ impl Subject for SstFormat {
     fn write(&mut self) -> Result<Duration> {
         self.table = None;
         let _ = std::fs::remove_file(&self.path);
-        let start = Instant::now();
+        let start = Clock::start();
         let options = TableOptions::new()
             .block_bytes(BLOCK_BYTES.into())
             .restart_interval(RESTARTS.into())
@@ -72,7 +76,7 @@ impl Subject for SstFormat {
             |number| (key(number), value(number), SeqNo::new(number + 1)),
             |(key, value, seq)| Ok(writer.add(Entry::put(&key, seq, &value))?),
         )?;
-        let start = Instant::now();
+        let start = Clock::start();
         let written = writer.finish()?;
         let mut file = File::create_new(&self.path)?;
         file.write_all(written.image.as_bytes())?;
@@ -88,7 +92,16 @@ impl Subject for SstFormat {
             .estimated_items_capacity(10_000)
             .build()?;
         let cache = Cache::with_options(options, ByBytes, FxBuildHasher, DefaultLifecycle::default());
-        self.table = Some(Opened { view, file: File::open(&self.path)?, body_at, cache });
+        let mut table = Opened {
+            view,
+            file: File::open(&self.path)?,
+            body_at,
+            data_end: written.properties.data_bytes,
+            index: FxHashMap::default(),
+            cache,
+        };
+        table.index = table.read_index()?;
+        self.table = Some(table);
         Ok(begun + added + ended)
     }
 
@@ -101,6 +114,10 @@ impl Subject for SstFormat {
         timed_gets(|key| {
             let mut find = table.view.find(key, SeqNo::MAX)?;
             while let Step::Read(addr) = find.step() {
+                if let Some(block) = table.pinned(addr) {
+                    find.supply(block)?;
+                    continue;
+                }
                 let block = table.cached(addr)?;
                 if let Some(entry) = find.supply(&block)? {
                     return Ok(block.share(entry.value).map(|value| value[0]));
@@ -124,6 +141,27 @@ impl Opened {
         let mut bytes = vec![0; addr.span.len as usize];
         self.file.read_exact_at(&mut bytes, self.body_at + addr.span.offset)?;
         Ok(self.view.admit(addr, RawBlock::new(bytes))?)
+    }
+
+    fn pinned(&self, addr: BlockAddr) -> Option<&TableBlock> {
+        if addr.span.offset < self.data_end { None } else { self.index.get(&addr.span.offset) }
+    }
+
+    /// What lies between the top of the index and the data.
+    fn read_index(&self) -> Result<FxHashMap<u64, TableBlock>> {
+        let mut index = FxHashMap::default();
+        let mut cursor = self.view.cursor();
+        cursor.seek_first()?;
+        while let Step::Read(addr) = cursor.step() {
+            if addr.span.offset >= self.data_end {
+                let block = self.proven(addr)?;
+                cursor.supply(&block)?;
+                index.insert(addr.span.offset, block);
+            } else {
+                cursor.pass_over()?;
+            }
+        }
+        Ok(index)
     }
 
     fn cached(&self, addr: BlockAddr) -> Result<TableBlock> {
@@ -157,7 +195,10 @@ impl Opened {
     ) -> Result<()> {
         loop {
             match cursor.step() {
-                Step::Read(addr) => cursor.supply(&block(self, addr)?)?,
+                Step::Read(addr) => match self.pinned(addr) {
+                    Some(block) => cursor.supply(block)?,
+                    None => cursor.supply(&block(self, addr)?)?,
+                },
                 Step::Lost(at) => return Err(format!("lost: {at:?}").into()),
                 Step::Ready => return Ok(()),
             }

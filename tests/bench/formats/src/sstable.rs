@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::sstable::filter::BloomPolicy;
 use ::sstable::{CompressionType, Options, SSIterator, Table, TableBuilder};
 
 use crate::Subject;
 use crate::data::{
-    BLOCK_BYTES, CACHE_BYTES, RESTARTS, Result, key, timed_adds, timed_gets, timed_scan, value,
+    BLOCK_BYTES, CACHE_BYTES, Clock, RESTARTS, Result, key, timed_adds, timed_gets, timed_scan, value,
 };
 
 pub struct Sstable {
@@ -62,7 +62,7 @@ impl Subject for Sstable {
     fn write(&mut self) -> Result<Duration> {
         self.tables = None;
         let _ = std::fs::remove_file(&self.path);
-        let start = Instant::now();
+        let start = Clock::start();
         let file = File::create_new(&self.path)?;
         let mut buffered = BufWriter::with_capacity(u16::MAX.into(), &file);
         let mut writer = TableBuilder::new(options(1), &mut buffered);
@@ -71,7 +71,7 @@ impl Subject for Sstable {
             |number| (key(number), value(number)),
             |(key, value)| writer.add(&key, &value).map_err(Into::into),
         )?;
-        let start = Instant::now();
+        let start = Clock::start();
         writer.finish()?;
         drop(buffered);
         file.sync_all()?;
