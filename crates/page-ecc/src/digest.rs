@@ -64,6 +64,11 @@ pub(crate) struct Digest {
 impl Digest {
     pub(crate) const LEN: usize = 8;
 
+    /// Of bytes wherever they stand; a [`Salter`] binds it to a place.
+    pub(crate) fn unsalted(bytes: &[u8]) -> Self {
+        Self { crc: crc32c(bytes), xxh: XxHash3_64::oneshot(bytes) as u32 }
+    }
+
     pub(crate) fn encode(self) -> [u8; Self::LEN] {
         (u64::from(self.crc) | u64::from(self.xxh) << 32).to_le_bytes()
     }
@@ -90,11 +95,13 @@ impl Salter {
 
     /// The digest of bytes that stand under `number`.
     pub(crate) fn digest(self, number: u64, bytes: &[u8]) -> Digest {
+        self.bind(number, Digest::unsalted(bytes))
+    }
+
+    /// Binds an unsalted digest to the place `number`.
+    pub(crate) fn bind(self, number: u64, unsalted: Digest) -> Digest {
         let salt = self.salt(number);
-        Digest {
-            crc: crc32c(bytes) ^ salt as u32,
-            xxh: XxHash3_64::oneshot(bytes) as u32 ^ (salt >> 32) as u32,
-        }
+        Digest { crc: unsalted.crc ^ salt as u32, xxh: unsalted.xxh ^ (salt >> 32) as u32 }
     }
 
     fn salt(self, number: u64) -> u64 {

@@ -19,6 +19,7 @@ mod trailer;
 mod view;
 
 pub use builder::FilterBuilder;
+pub(crate) use builder::FilterMemory;
 pub use error::FilterError;
 pub use hash::KeyHash;
 pub use policy::{FalsePositiveRate, FilterPolicy};

@@ -72,6 +72,6 @@ pub use ranges::{RangeEntry, RangeKind, RangeSet};
 pub use root::TableRoot;
 pub use salvage::{Salvage, Salvaged, SalvagedBlock};
 pub use table::{
-    Cursor, FilterPin, Find, HashIndex, LostRange, Opening, ReadError, ReadOptions, Step, TableBlock,
-    TableOptions, TableView, TableWriter, WriteError, WrittenTable,
+    Cursor, FilterPin, Find, HashIndex, LostRange, Opening, ReadError, ReadOptions, SpareMemory, Step,
+    TableBlock, TableOptions, TableView, TableWriter, WriteError, WrittenTable,
 };

@@ -16,8 +16,8 @@ use model::{Model, Setup};
 use page_ecc::Uid;
 use proptest::prelude::*;
 use sst_format::{
-    Codec, Comparator, Entry, EntryKind, KeyOrder, MemoryTable, RangeEntry, ReadError, ReadOptions, SeqNo,
-    TableOptions, TableWriter, WriteError,
+    Codec, Comparator, Entry, EntryKind, FalsePositiveRate, FilterPolicy, KeyOrder, MemoryTable, RangeEntry,
+    ReadError, ReadOptions, SeqNo, SpareMemory, TableOptions, TableWriter, WriteError,
 };
 use written::Written;
 
@@ -251,5 +251,26 @@ fn codecs_make_tables_smaller() {
     let plain = len(Codec::None);
     for codec in image::codecs().into_iter().filter(|codec| *codec != Codec::None) {
         assert!(len(codec) * 2 < plain, "{codec:?}");
+    }
+}
+
+#[test]
+fn a_table_made_in_the_memory_of_another_has_the_same_bytes() {
+    let write = |first: u64, entries: u64, policy: FilterPolicy, spare: SpareMemory| {
+        let options = TableOptions::new().filter(Some(policy));
+        let mut writer = TableWriter::new(Uid::new([9; 16]), options).unwrap().reusing(spare);
+        for number in first..first + entries {
+            writer.add(Entry::put(&number.to_be_bytes(), SeqNo::new(number), &[number as u8; 90])).unwrap();
+        }
+        let (table, spare) = writer.finish_sparing().unwrap();
+        let bytes = table.image.into_bytes();
+        (bytes.clone(), spare.image(bytes))
+    };
+    for policy in [FilterPolicy::default(), FilterPolicy::Bloom(FalsePositiveRate::default())] {
+        for (before, after) in [(5000, 3000), (3000, 5000), (1, 700), (700, 1)] {
+            let (_, spare) = write(7, before, policy, SpareMemory::default());
+            let (fresh, _) = write(1 << 40, after, policy, SpareMemory::default());
+            assert!(write(1 << 40, after, policy, spare).0 == fresh, "{after} entries after {before}");
+        }
     }
 }

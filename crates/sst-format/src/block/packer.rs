@@ -48,9 +48,19 @@ impl Packer {
         Ok(())
     }
 
+    /// Moves the body into memory used before.
+    pub(crate) fn move_into(&mut self, memory: Vec<u8>) {
+        self.body.move_into(memory);
+    }
+
     /// Bytes of the body so far.
     pub(crate) fn len(&self) -> u64 {
         self.body.len() as u64
+    }
+
+    /// The body so far.
+    pub(crate) fn body(&self) -> &[u8] {
+        self.body.as_bytes()
     }
 
     pub(crate) fn into_body(self) -> BodyBuffer {

@@ -49,8 +49,9 @@ impl BucketBuilder {
         self.keys.clear();
     }
 
-    pub(super) fn add(&mut self, key: &[u8], restart: usize) {
-        let new = (KeyHash::of_key(key), restart as u32);
+    #[inline]
+    pub(super) fn add(&mut self, hash: KeyHash, restart: usize) {
+        let new = (hash, restart as u32);
         if self.keys.last() != Some(&new) {
             self.keys.push(new);
         }
@@ -81,7 +82,7 @@ mod tests {
     fn no_key_is_missed() {
         let mut builder = BucketBuilder::new();
         let key = |at: u32| at.to_be_bytes();
-        (0..200).for_each(|at| builder.add(&key(at), at as usize / 16));
+        (0..200).for_each(|at| builder.add(KeyHash::of_key(&key(at)), at as usize / 16));
         let mut bytes = Vec::new();
         assert_eq!(usize::from(builder.write(&mut bytes)), bytes.len());
         let of = |at| Bucket::of(&bytes, KeyHash::of_key(&key(at)));

@@ -6,6 +6,7 @@ use super::buckets::BucketBuilder;
 use super::cell::CellParts;
 use super::{TAIL_LEN, Tail};
 use crate::block::Head;
+use crate::filter::KeyHash;
 use crate::order::common_prefix;
 
 /// Whether a block carries a hash index for point reads.
@@ -91,7 +92,8 @@ impl CellBuilder {
         self.add_sharing(cell, shared);
     }
 
-    /// Adds a cell of which the caller knows how many bytes its key shares with the last one's.
+    /// Adds a cell of which the caller knows how many bytes its key shares with the last one's. Where there is
+    /// a hash index, [`add_to_buckets`](Self::add_to_buckets) comes next.
     #[inline]
     pub(crate) fn add_sharing(&mut self, cell: NewCell<'_>, shared: usize) {
         debug_assert!(shared == common_prefix(&self.last_key, cell.key));
@@ -118,8 +120,13 @@ impl CellBuilder {
         self.last_key.truncate(shared);
         self.last_key.extend_from_slice(&cell.key[shared..]);
         self.seqs = [self.seqs[0].min(cell.seq), self.seqs[1].max(cell.seq)];
+    }
+
+    /// Adds the last cell's key, by its hash, to the hash index if there is one.
+    #[inline]
+    pub(crate) fn add_to_buckets(&mut self, hash: KeyHash) {
         if let Some(buckets) = &mut self.buckets {
-            buckets.add(cell.key, self.restarts.len() - 1);
+            buckets.add(hash, self.restarts.len() - 1);
         }
     }
 

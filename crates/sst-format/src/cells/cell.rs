@@ -47,19 +47,27 @@ pub(crate) struct CellParts<'a> {
 }
 
 impl CellParts<'_> {
+    #[inline]
     pub(crate) fn encode(&self, into: &mut Vec<u8>) {
         debug_assert!(self.tag != 0 && self.tag < HAS_FLAGS);
-        if self.flags == 0 {
-            into.push(self.tag);
+        let lens = [self.shared, self.unshared.len(), self.value.len()];
+        if self.flags == 0 && lens[0] | lens[1] | lens[2] < 0x80 {
+            into.extend_from_slice(&[self.tag, lens[0] as u8, lens[1] as u8, lens[2] as u8]);
         } else {
-            into.extend_from_slice(&[self.tag | HAS_FLAGS, self.flags]);
+            self.encode_long(lens, into);
         }
-        varint::put(into, self.shared as u64);
-        varint::put(into, self.unshared.len() as u64);
-        varint::put(into, self.value.len() as u64);
         varint::put(into, varint::zigzag(self.seq_distance as i64));
         into.extend_from_slice(self.unshared);
         into.extend_from_slice(self.value);
+    }
+
+    /// What stands before the sequence number, where a byte is too few for a length or there are flags.
+    fn encode_long(&self, lens: [usize; 3], into: &mut Vec<u8>) {
+        match self.flags {
+            0 => into.push(self.tag),
+            flags => into.extend_from_slice(&[self.tag | HAS_FLAGS, flags]),
+        }
+        lens.into_iter().for_each(|len| varint::put(into, len as u64));
     }
 }
 

@@ -9,6 +9,14 @@ use super::hash::KeyHash;
 use super::policy::FilterPolicy;
 use super::{bloom, ribbon};
 
+/// What a filter is built in, for the next one to be built in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FilterMemory {
+    pub(super) hashes: Vec<u64>,
+    /// Of any content: where a ribbon filter sorts its hashes.
+    pub(super) sorted: Vec<u64>,
+}
+
 /// Builds a filter from keys, prefixes or their hashes.
 ///
 /// The same hashes in the same order under the same seed give the same bytes on every machine.
@@ -32,7 +40,7 @@ use super::{bloom, ribbon};
 pub struct FilterBuilder {
     policy: FilterPolicy,
     seed: u64,
-    hashes: Vec<u64>,
+    memory: FilterMemory,
     last_key: Option<KeyHash>,
     last_prefix: Option<KeyHash>,
 }
@@ -41,7 +49,8 @@ impl FilterBuilder {
     /// An empty builder with seed 0.
     #[must_use]
     pub const fn new(policy: FilterPolicy) -> Self {
-        Self { policy, seed: 0, hashes: Vec::new(), last_key: None, last_prefix: None }
+        let memory = FilterMemory { hashes: Vec::new(), sorted: Vec::new() };
+        Self { policy, seed: 0, memory, last_key: None, last_prefix: None }
     }
 
     /// Uses `seed`; one that others cannot guess keeps them from choosing keys that collide.
@@ -62,7 +71,7 @@ impl FilterBuilder {
     pub fn add_prefix(&mut self, prefix: &[u8]) {
         let hash = KeyHash::of_prefix(prefix);
         if self.last_prefix.replace(hash) != Some(hash) {
-            self.hashes.push(hash.to_u64());
+            self.memory.hashes.push(hash.to_u64());
         }
     }
 
@@ -70,28 +79,42 @@ impl FilterBuilder {
     #[inline]
     pub fn add_hash(&mut self, hash: KeyHash) {
         if self.last_key.replace(hash) != Some(hash) {
-            self.hashes.push(hash.to_u64());
+            self.memory.hashes.push(hash.to_u64());
         }
     }
 
     /// Hashes added so far, equal neighbours counted once.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.hashes.len()
+        self.memory.hashes.len()
     }
 
     /// Whether nothing was added.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.hashes.is_empty()
+        self.memory.hashes.is_empty()
     }
 
     /// The filter's bytes.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
-        match self.policy {
-            FilterPolicy::Ribbon(rate) => ribbon::build(self.hashes, rate, self.seed),
-            FilterPolicy::Bloom(rate) => bloom::build(&self.hashes, rate, self.seed),
-        }
+        self.finish_sparing().0
+    }
+
+    /// Moves what was added into memory that another filter was built in.
+    pub(crate) fn move_into(&mut self, mut memory: FilterMemory) {
+        memory.hashes.clear();
+        memory.hashes.append(&mut self.memory.hashes);
+        self.memory = memory;
+    }
+
+    /// As [`finish`](Self::finish), with the memory it was built in.
+    pub(crate) fn finish_sparing(self) -> (Vec<u8>, FilterMemory) {
+        let mut memory = self.memory;
+        let bytes = match self.policy {
+            FilterPolicy::Ribbon(rate) => ribbon::build(&mut memory, rate, self.seed),
+            FilterPolicy::Bloom(rate) => bloom::build(&memory.hashes, rate, self.seed),
+        };
+        (bytes, memory)
     }
 }

@@ -11,6 +11,7 @@ use page_ecc::{SealedImage, Uid};
 
 use super::options::TableOptions;
 use super::samples::{HeldBlock, Samples};
+use super::spare::SpareMemory;
 use super::write_error::WriteError;
 use crate::block::{BlockKind, BlockSpan, FRAME_LEN, Head, Packer};
 use crate::cells::{CellBuilder, NewCell};
@@ -115,6 +116,16 @@ impl TableWriter {
         })
     }
 
+    /// Makes the table in memory that another was made in; see [`SpareMemory`].
+    #[must_use]
+    pub fn reusing(mut self, spare: SpareMemory) -> Self {
+        self.packer.move_into(spare.image);
+        if let Some(filter) = &mut self.filter {
+            filter.move_into(spare.filter);
+        }
+        self
+    }
+
     /// Adds an entry behind the last one: keys ascend, and of one key the newest version comes first.
     ///
     /// # Errors
@@ -144,8 +155,10 @@ impl TableWriter {
             shared,
         );
         self.last_seq = entry.seq.get();
+        let hash = KeyHash::of_key(entry.key);
+        self.data.add_to_buckets(hash);
         if let Some(filter) = self.filter.as_mut().filter(|_| !is_same_key) {
-            filter.add_hash(KeyHash::of_key(entry.key));
+            filter.add_hash(hash);
         }
         self.count(&entry);
         Ok(())
@@ -177,6 +190,33 @@ impl TableWriter {
         self.properties.seq_high = self.properties.seq_high.max(range.seq_high);
         self.ranges.push(range);
         Ok(())
+    }
+
+    /// The blocks of the body that are done: bytes of the image, from its second page on, that will not change.
+    /// Whoever writes them to the file as they come writes from the cache what would be read from memory later.
+    ///
+    /// ```
+    /// use page_ecc::{PAGE_LEN, Uid};
+    /// use sst_format::{Entry, SeqNo, TableOptions, TableWriter};
+    ///
+    /// let mut file = vec![0; PAGE_LEN]; // the first page is written last
+    /// let mut writer = TableWriter::new(Uid::new([7; 16]), TableOptions::new())?;
+    /// for number in 0..1000_u64 {
+    ///     writer.add(Entry::put(&number.to_be_bytes(), SeqNo::new(1), &[7; 100]))?;
+    ///     let done = &writer.finished_blocks()[file.len() - PAGE_LEN..];
+    ///     if done.len() >= 1 << 16 {
+    ///         file.extend_from_slice(done);
+    ///     }
+    /// }
+    /// let table = writer.finish()?;
+    /// file.extend_from_slice(&table.image.as_bytes()[file.len()..]);
+    /// file[..PAGE_LEN].copy_from_slice(&table.image.as_bytes()[..PAGE_LEN]);
+    /// assert_eq!(file, table.image.as_bytes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn finished_blocks(&self) -> &[u8] {
+        self.packer.body()
     }
 
     /// Bytes of the body so far, the open block included: what decides when a table is large enough.
@@ -280,7 +320,15 @@ impl TableWriter {
     ///
     /// # Errors
     /// When a block cannot be compressed, or no sealed file has this shape.
-    pub fn finish(mut self) -> Result<WrittenTable, WriteError> {
+    pub fn finish(self) -> Result<WrittenTable, WriteError> {
+        self.finish_sparing().map(|(table, _)| table)
+    }
+
+    /// As [`finish`](Self::finish), and gives back what memory is not the image's.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_sparing(mut self) -> Result<(WrittenTable, SpareMemory), WriteError> {
         if !self.data.is_empty() {
             self.properties.largest = Bytes::copy_from_slice(self.data.last_key());
             self.finish_block(None)?;
@@ -302,9 +350,12 @@ impl TableWriter {
         let index = self.index.finish(&mut self.packer)?;
         (root.levels, root.top_index) = (index.levels, index.top);
         (self.properties.index_blocks, self.properties.index_bytes) = (index.blocks, index.bytes);
+        let mut spare = SpareMemory::default();
         if let Some(filter) = self.filter.filter(|filter| !filter.is_empty()) {
             let mut framed = [0; Head::LEN].to_vec();
-            framed.extend_from_slice(&filter.finish());
+            let (bytes, memory) = filter.finish_sparing();
+            framed.extend_from_slice(&bytes);
+            spare.filter = memory;
             root.filter = self.packer.append(BlockKind::Filter, &mut framed)?;
             self.properties.filter_bytes = root.filter.len.into();
         }
@@ -321,7 +372,7 @@ impl TableWriter {
         let seal = self.options.seal(self.uid).kind(TableRoot::FILE_KIND);
         let seal = seal.field(TableRoot::FIELD_TAG, &root.encode())?;
         let image = self.packer.into_body().seal(&seal)?;
-        Ok(WrittenTable { image, properties: self.properties })
+        Ok((WrittenTable { image, properties: self.properties }, spare))
     }
 }
 

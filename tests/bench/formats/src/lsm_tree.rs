@@ -45,8 +45,11 @@ impl Subject for LsmTree {
             .use_bloom_policy(BloomConstructionPolicy::FalsePositiveRate(0.01));
         let begun = start.elapsed();
         let added = timed_adds(
-            |number| InternalValue::from_components(key(number), value(number), number + 1, ValueType::Value),
-            |item| Ok(writer.write(item)?),
+            |number| {
+                let (key, value) = (key(number), value(number));
+                Some(InternalValue::from_components(key, value, number + 1, ValueType::Value))
+            },
+            |item| item.take().map_or(Ok(()), |item| Ok(writer.write(item)?)),
         )?;
         let start = Clock::start();
         let (_, checksum) = writer.finish()?.ok_or("no table was written")?;

@@ -1,17 +1,18 @@
 //! Tables of this project.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
+use std::mem::take;
 use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::sst_format::{
-    BlockAddr, Cursor, Entry, MemoryTable, RawBlock, ReadOptions, SeqNo, Step, TableBlock, TableOptions,
-    TableView, TableWriter,
+    BlockAddr, Cursor, Entry, FalsePositiveRate, FilterPolicy, MemoryTable, RawBlock, ReadOptions, SeqNo,
+    SpareMemory, Step, TableBlock, TableOptions, TableView, TableWriter,
 };
-use page_ecc::Uid;
+use page_ecc::{PAGE_LEN, Uid};
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -21,9 +22,14 @@ use crate::data::{
     BLOCK_BYTES, CACHE_BYTES, Clock, RESTARTS, Result, key, timed_adds, timed_gets, timed_scan, value,
 };
 
+/// Bytes written at a time: whole pages that the cache still has.
+const WRITTEN_BYTES: usize = 128 << 10;
+
 pub struct SstFormat {
     path: PathBuf,
     table: Option<Opened>,
+    /// What the table before was made in, as one who writes many keeps it.
+    spare: SpareMemory,
 }
 
 struct Opened {
@@ -49,37 +55,43 @@ impl Weighter<(u64, u64), TableBlock> for ByBytes {
 
 impl SstFormat {
     pub fn new(dir: &Path) -> Self {
-        Self { path: dir.join("sst-format"), table: None }
+        Self { path: dir.join("sst-format"), table: None, spare: SpareMemory::default() }
     }
 
     fn opened(&self) -> &Opened {
         self.table.as_ref().expect("opened before it is read")
     }
-}
 
-impl Subject for SstFormat {
-    fn name(&self) -> &'static str {
-        "sst-format"
-    }
-
-    fn write(&mut self) -> Result<Duration> {
+    fn write_with(&mut self, filter: FilterPolicy) -> Result<Duration> {
         self.table = None;
         let _ = std::fs::remove_file(&self.path);
         let start = Clock::start();
         let options = TableOptions::new()
             .block_bytes(BLOCK_BYTES.into())
             .restart_interval(RESTARTS.into())
+            .filter(Some(filter))
             .expected_bytes(130 << 20);
-        let mut writer = TableWriter::new(Uid::new([7; 16]), options)?;
+        let mut writer = TableWriter::new(Uid::new([7; 16]), options)?.reusing(take(&mut self.spare));
+        let mut file = File::create_new(&self.path)?;
+        // The first page is written last.
+        let mut written_to = file.seek(SeekFrom::Start(PAGE_LEN as u64))? as usize;
         let begun = start.elapsed();
         let added = timed_adds(
             |number| (key(number), value(number), SeqNo::new(number + 1)),
-            |(key, value, seq)| Ok(writer.add(Entry::put(&key, seq, &value))?),
+            |(key, value, seq)| {
+                writer.add(Entry::put(key, *seq, value))?;
+                let unwritten = &writer.finished_blocks()[written_to - PAGE_LEN..];
+                if let Some(piece) = unwritten.first_chunk::<WRITTEN_BYTES>() {
+                    file.write_all(piece)?;
+                    written_to += piece.len();
+                }
+                Ok(())
+            },
         )?;
         let start = Clock::start();
-        let written = writer.finish()?;
-        let mut file = File::create_new(&self.path)?;
-        file.write_all(written.image.as_bytes())?;
+        let (written, spare) = writer.finish_sparing()?;
+        file.write_all(&written.image.as_bytes()[written_to..])?;
+        file.write_all_at(&written.image.as_bytes()[..PAGE_LEN], 0)?;
         file.sync_all()?;
         File::open(self.path.parent().expect("a file in a folder"))?.sync_all()?;
         let ended = start.elapsed();
@@ -102,7 +114,22 @@ impl Subject for SstFormat {
         };
         table.index = table.read_index()?;
         self.table = Some(table);
+        self.spare = spare.image(written.image.into_bytes());
         Ok(begun + added + ended)
+    }
+}
+
+impl Subject for SstFormat {
+    fn name(&self) -> &'static str {
+        "sst-format"
+    }
+
+    fn write(&mut self) -> Result<Duration> {
+        self.write_with(FilterPolicy::default())
+    }
+
+    fn write_with_bloom(&mut self) -> Result<Duration> {
+        self.write_with(FilterPolicy::Bloom(FalsePositiveRate::default()))
     }
 
     fn file(&self) -> &Path {

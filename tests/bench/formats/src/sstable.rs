@@ -69,7 +69,7 @@ impl Subject for Sstable {
         let begun = start.elapsed();
         let added = timed_adds(
             |number| (key(number), value(number)),
-            |(key, value)| writer.add(&key, &value).map_err(Into::into),
+            |(key, value)| writer.add(key, value).map_err(Into::into),
         )?;
         let start = Clock::start();
         writer.finish()?;

@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use super::super::builder::FilterMemory;
 use super::super::policy::FalsePositiveRate;
 use super::super::trailer::{FilterKind, Trailer};
 use super::equation::{Mixed, ROWS};
@@ -18,30 +19,30 @@ const LAST_KEYS: usize = 160;
 /// Attempts at a last layer before its remaining keys are left to "maybe".
 const SALTS: u8 = 32;
 
-/// Serialises a filter of `hashes`.
-pub(in super::super) fn build(hashes: Vec<u64>, rate: FalsePositiveRate, seed: u64) -> Vec<u8> {
+/// Serialises a filter of the hashes in `memory`, which are used up.
+pub(in super::super) fn build(memory: &mut FilterMemory, rate: FalsePositiveRate, seed: u64) -> Vec<u8> {
     let width = Width::for_rate(rate);
-    let count = hashes.len() as u64;
-    let mut keys = hashes;
+    let FilterMemory { hashes: keys, sorted } = memory;
+    let count = keys.len() as u64;
     keys.iter_mut().for_each(|hash| *hash = Mixed::new(*hash, seed).0);
     let mut parts = Assembly::default();
-    let mut sorted = Vec::new();
     let mut salt = 0;
     while !keys.is_empty() && parts.layers < LAYERS_MAX {
         let last = keys.len() <= LAST_KEYS || parts.layers + 1 == LAYERS_MAX;
         let (solved, blocks) = if last {
             let (solved, blocks);
-            (solved, blocks, salt) = solve_last(parts.layers, &keys, width);
+            (solved, blocks, salt) = solve_last(parts.layers, keys, width);
             keys.clear();
             (solved, blocks)
         } else {
             let blocks = blocks_for(keys.len() as u64 * 100 / LOAD_PERCENT);
             let layer = Layer::alone(parts.layers, 0, blocks, width);
-            (layer::solve(layer, &mut keys, &mut sorted), blocks)
+            (layer::solve(layer, keys, sorted), blocks)
         };
         parts.push(&solved, blocks);
         if !last {
-            keys = solved.bumped;
+            keys.clear();
+            keys.extend_from_slice(&solved.bumped);
         }
     }
     let layers = parts.layers as u8;

@@ -75,6 +75,7 @@ fn eight(bytes: &[u8], at: usize) -> Option<Columns> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::builder::FilterMemory;
     use alloc::vec::Vec;
 
     use super::super::super::policy::FalsePositiveRate;
@@ -126,7 +127,8 @@ mod tests {
         for (ppm, keys) in [(500_000, 10), (10_000, 0), (10_000, 1), (10_000, 300), (100, 1500), (1, 40)] {
             let hashes: Vec<u64> =
                 (0..3000u64).map(|at| KeyHash::of_key(&at.to_le_bytes()).to_u64()).collect();
-            let filter = build(hashes[..keys].to_vec(), FalsePositiveRate::per_million(ppm), 5);
+            let mut memory = FilterMemory { hashes: hashes[..keys].to_vec(), ..FilterMemory::default() };
+            let filter = build(&mut memory, FalsePositiveRate::per_million(ppm), 5);
             let (body, trailer) = Trailer::split(&filter).unwrap();
             let ribbon = Ribbon::parse(body, &trailer).unwrap();
             for (at, &hash) in hashes.iter().enumerate() {
