@@ -113,6 +113,22 @@ impl FaultFs {
         self.state.lock().plan.calm();
     }
 
+    /// From now on files grow by `room` bytes in all, then there is no space, until it is [calm](Self::calm).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use lsm_io::{ByteLen, FaultFs, FaultPlan, Fs, MemFs};
+    /// let fs = FaultFs::new(Arc::new(MemFs::new()), FaultPlan::new(0));
+    /// let file = fs.create("/a".as_ref())?;
+    /// fs.limit(ByteLen::new(1));
+    /// assert!(file.append(b"x").is_ok());
+    /// assert!(file.append(b"x").is_err());
+    /// # Ok::<(), lsm_io::IoError>(())
+    /// ```
+    pub fn limit(&self, room: ByteLen) {
+        self.state.lock().plan.limit(room);
+    }
+
     /// Lays damage on a file that exists.
     ///
     /// ```

@@ -5,10 +5,11 @@
 //!
 //! A name change within a directory is one step, as on journaling file systems; one across directories
 //! lasts once either of them is synced. Keeping what the file system's laws allow and nothing more is the
-//! duty of `tree` (names), `inode` (bytes) and `crash` (what is left).
+//! duty of `tree` (names), `inode` (bytes, in `pages`) and `crash` (what is left).
 
 mod crash;
 mod inode;
+mod pages;
 mod tree;
 
 use std::{
@@ -88,6 +89,24 @@ impl MemFs {
     #[must_use]
     pub fn crash(&self, how: Crash) -> Self {
         Self { state: Arc::new(Mutex::new(self.state.lock().crash(how))) }
+    }
+
+    /// What the disk shows once the process has ended now: everything, locks aside. What was not synced can
+    /// still be lost by a later [`crash`](Self::crash). This file system goes on unharmed.
+    ///
+    /// ```
+    /// use lsm_io::{Access, Crash, Fs, MemFs};
+    /// let fs = MemFs::new();
+    /// fs.create("/a".as_ref())?;
+    /// let left = fs.fork();
+    /// fs.remove("/a".as_ref())?;
+    /// assert!(left.open("/a".as_ref(), Access::ReadOnly).is_ok());
+    /// assert!(left.crash(Crash::LoseUnsynced).open("/a".as_ref(), Access::ReadOnly).is_err());
+    /// # Ok::<(), lsm_io::IoError>(())
+    /// ```
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { state: Arc::new(Mutex::new(self.state.lock().fork())) }
     }
 
     fn with<T>(

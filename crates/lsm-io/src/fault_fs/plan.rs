@@ -221,6 +221,10 @@ impl PlanState {
         self.room = None;
     }
 
+    pub(super) fn limit(&mut self, room: ByteLen) {
+        self.room = Some(room);
+    }
+
     pub(super) fn judge(&mut self, op: Op, path: &Path) -> Option<Mishap> {
         let mut befallen = None;
         for (trigger, mishap, count) in &mut self.mishaps {

@@ -1,6 +1,6 @@
 //! What a power cut leaves: the durable state, or that and some of what was under way.
 
-use super::{State, inode::Inode};
+use super::{State, inode::Inode, tree::Tree};
 use crate::Rng;
 
 /// How a power cut treats what was not synced.
@@ -62,17 +62,30 @@ impl Piece {
 impl State {
     /// The state after a power cut. Locks die with their holders.
     pub(super) fn crash(&self, how: Crash) -> Self {
-        let (tree, bytes): (_, Vec<_>) = match how {
-            Crash::LoseUnsynced => {
-                (self.tree.left(None), self.inodes.iter().map(Inode::synced_bytes).collect())
-            }
-            Crash::KeepSome { seed, piece } => {
-                let mut rng = Rng::new(seed);
-                let tree = self.tree.left(Some(&mut rng));
-                (tree, self.inodes.iter().map(|inode| inode.some_bytes(&mut rng, piece)).collect())
-            }
+        let mut rng = match how {
+            Crash::LoseUnsynced => None,
+            Crash::KeepSome { seed, .. } => Some(Rng::new(seed)),
         };
-        let inodes = bytes.into_iter().map(Inode::durable).collect();
+        let tree = self.tree.left(rng.as_mut());
+        let left = |inode: &Inode| match (how, &mut rng) {
+            (Crash::KeepSome { piece, .. }, Some(rng)) => inode.synced_in_part(rng, piece),
+            _ => inode.synced(),
+        };
+        let inodes = self.inodes_of(&tree, left);
         Self { tree, inodes, locks: Default::default() }
+    }
+
+    /// The same, with what is not durable still on its way.
+    pub(super) fn fork(&self) -> Self {
+        let tree = self.tree.clone();
+        let inodes = self.inodes_of(&tree, Inode::clone);
+        Self { tree, inodes, locks: Default::default() }
+    }
+
+    /// What becomes of the files that a tree may still name; nobody has the others open.
+    fn inodes_of(&self, tree: &Tree, mut left: impl FnMut(&Inode) -> Inode) -> Vec<Inode> {
+        let named = tree.inodes();
+        let all = self.inodes.iter().enumerate();
+        all.map(|(no, inode)| if named.contains(&no) { left(inode) } else { Inode::default() }).collect()
     }
 }

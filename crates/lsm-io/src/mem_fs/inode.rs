@@ -2,34 +2,32 @@
 //!
 //! **Invariant**: applying `pending` in order to `durable` gives `live`.
 
+use std::sync::Arc;
+
+use super::{Piece, pages::Pages};
 use crate::Rng;
 
-use super::Piece;
-
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Inode {
-    live: Vec<u8>,
-    durable: Vec<u8>,
+    live: Pages,
+    durable: Pages,
     pending: Vec<Change>,
 }
 
 /// What was done to a file since its last sync.
 #[derive(Clone, Debug)]
 enum Change {
-    Write { offset: usize, bytes: Vec<u8> },
+    Write { offset: usize, bytes: Arc<[u8]> },
     SetLen { len: usize },
 }
 
 impl Inode {
-    /// A file of which everything is durable.
-    pub(super) fn durable(bytes: Vec<u8>) -> Self {
-        Self { live: bytes.clone(), durable: bytes, pending: Vec::new() }
-    }
-
     /// A new file with the same bytes, none of them durable.
     pub(super) fn twin(&self) -> Self {
+        let mut bytes = vec![0; self.live.len()];
+        self.live.read(0, &mut bytes);
         let mut twin = Self::default();
-        twin.write(0, &self.live);
+        twin.write(0, &bytes);
         twin
     }
 
@@ -38,43 +36,38 @@ impl Inode {
     }
 
     pub(super) fn read(&self, offset: u64, buf: &mut [u8]) -> usize {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let there = self.live.get(start..).unwrap_or_default();
-        let len = there.len().min(buf.len());
-        buf[..len].copy_from_slice(&there[..len]);
-        len
+        self.live.read(usize::try_from(offset).unwrap_or(usize::MAX), buf)
     }
 
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) {
-        self.change(Change::Write { offset: offset as usize, bytes: bytes.to_vec() });
+        self.live.write(offset as usize, bytes);
+        self.pending.push(Change::Write { offset: offset as usize, bytes: bytes.into() });
     }
 
     pub(super) fn set_len(&mut self, len: u64) {
-        self.change(Change::SetLen { len: len as usize });
+        self.live.set_len(len as usize);
+        self.pending.push(Change::SetLen { len: len as usize });
     }
 
     pub(super) fn sync(&mut self) {
-        for change in self.pending.drain(..) {
-            change.apply(&mut self.durable);
-        }
-        debug_assert!(self.live == self.durable);
-    }
-
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.live);
-        self.pending.push(change);
+        self.pending.clear();
+        self.durable = self.live.clone();
     }
 
     /// What a power cut leaves if nothing unsynced was written back.
-    pub(super) fn synced_bytes(&self) -> Vec<u8> {
-        self.durable.clone()
+    pub(super) fn synced(&self) -> Self {
+        Self::all_durable(self.durable.clone())
+    }
+
+    fn all_durable(bytes: Pages) -> Self {
+        Self { live: bytes.clone(), durable: bytes, pending: Vec::new() }
     }
 
     /// What a power cut leaves if some of what was unsynced had been written back: each piece of the file
     /// shows some moment between the last sync and now, each its own, and so does the length.
-    pub(super) fn some_bytes(&self, rng: &mut Rng, piece: Piece) -> Vec<u8> {
+    pub(super) fn synced_in_part(&self, rng: &mut Rng, piece: Piece) -> Self {
         if self.pending.is_empty() {
-            return self.durable.clone();
+            return self.synced();
         }
         // Moment k is the file after the first k pending changes.
         let moments = self.pending.len() as u64 + 1;
@@ -87,7 +80,7 @@ impl Inode {
             self.show_at(newer, start, head);
             self.show_at(older, start + torn_at, tail);
         }
-        left
+        Self::all_durable(left.as_slice().into())
     }
 
     /// How long the file was at a moment.
@@ -102,28 +95,13 @@ impl Inode {
     fn show_at(&self, moment: usize, start: usize, shown: &mut [u8]) {
         let end = start + shown.len();
         shown.fill(0);
-        overlay(&self.durable, 0, start, shown);
+        self.durable.read(start, shown);
         for change in &self.pending[..moment] {
             match change {
                 Change::Write { offset, bytes } => overlay(bytes, *offset, start, shown),
                 Change::SetLen { len } if *len < end => shown[len.saturating_sub(start)..].fill(0),
                 Change::SetLen { .. } => {}
             }
-        }
-    }
-}
-
-impl Change {
-    fn apply(&self, file: &mut Vec<u8>) {
-        match self {
-            Self::Write { offset, bytes } => {
-                let end = offset + bytes.len();
-                if file.len() < end {
-                    file.resize(end, 0);
-                }
-                file[*offset..end].copy_from_slice(bytes);
-            }
-            Self::SetLen { len } => file.resize(*len, 0),
         }
     }
 }

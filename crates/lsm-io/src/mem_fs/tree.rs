@@ -33,7 +33,7 @@ struct Names(Vec<BTreeMap<OsString, Node>>);
 #[derive(Clone, Debug)]
 struct Step(Vec<(DirNo, OsString, Option<Node>)>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tree {
     live: Names,
     durable: Names,
@@ -129,6 +129,17 @@ impl Tree {
             self.durable.apply(&step);
         }
         Ok(())
+    }
+
+    /// The files that have a name, or had one that a crash may bring back.
+    pub(super) fn inodes(&self) -> BTreeSet<usize> {
+        let named = self.live.0.iter().chain(&self.durable.0).flat_map(BTreeMap::values);
+        let steps = self.pending.iter().flat_map(|step| &step.0).filter_map(|(_, _, node)| node.as_ref());
+        let file = |node: &Node| match node {
+            Node::File(inode) => Some(inode.0),
+            Node::Dir(_) => None,
+        };
+        named.chain(steps).filter_map(file).collect()
     }
 
     fn step(&mut self, changes: Vec<(DirNo, OsString, Option<Node>)>) {
