@@ -1,0 +1,127 @@
+//! Frames as bytes: cutting them into pieces, and how long that makes them.
+
+use page_ecc::PAGE_LEN;
+
+use crate::{
+    SeqNo, Seqs,
+    piece::{HEAD_LEN, Kind, Origin, Piece, ROOM_MIN, Salter},
+    segment::Position,
+};
+
+/// The longest payload of one frame.
+pub(crate) const PAYLOAD_MAX: u64 = (1 << 30) + (1 << 20);
+
+/// The longest payload of one piece.
+const PIECE_MAX: usize = PAGE_LEN - HEAD_LEN;
+
+/// What a frame says of its payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FrameHead {
+    pub(crate) kind: Kind,
+    pub(crate) origin: Origin,
+    pub(crate) seqs: Seqs,
+    pub(crate) watermark: SeqNo,
+}
+
+/// Frames on their way into a segment: one run of bytes of its extents.
+#[derive(Debug)]
+pub(crate) struct Strip {
+    salter: Salter,
+    start: Position,
+    bytes: Vec<u8>,
+}
+
+impl Strip {
+    /// A run that starts at `start`, with room for `len` bytes.
+    pub(crate) fn new(salter: Salter, start: Position, len: usize) -> Self {
+        Self { salter, start, bytes: Vec::with_capacity(len) }
+    }
+
+    /// Where it ends now.
+    pub(crate) fn end(&self) -> Position {
+        Position(self.start.0 + self.bytes.len() as u64)
+    }
+
+    pub(crate) fn start(&self) -> Position {
+        self.start
+    }
+
+    /// Adds a frame.
+    pub(crate) fn push(&mut self, head: FrameHead, payload: &[u8]) {
+        let (mut at, first) = (0, head.seqs.first);
+        loop {
+            self.turn_page();
+            let position = self.end();
+            let len = (payload.len() - at).min(PAGE_LEN - position.in_page() - HEAD_LEN);
+            let piece = Piece {
+                kind: head.kind,
+                origin: head.origin,
+                len: len as u16,
+                frame_len: payload.len() as u32,
+                at: at as u32,
+                count: head.seqs.count() as u32,
+                first,
+                watermark: head.watermark,
+            };
+            piece.encode(&payload[at..at + len], self.salter, position, &mut self.bytes);
+            at += len;
+            if at == payload.len() {
+                return;
+            }
+        }
+    }
+
+    /// Fills the page up with zeros if it has no room for a piece.
+    fn turn_page(&mut self) {
+        if PAGE_LEN - self.end().in_page() < ROOM_MIN {
+            self.fill_page();
+        }
+    }
+
+    /// Fills the page up with zeros.
+    pub(crate) fn fill_page(&mut self) {
+        let full = self.end().round_up().0 - self.start.0;
+        self.bytes.resize(full as usize, 0);
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Where a frame with `len` bytes of payload ends that is put at `start`.
+pub(crate) fn end_of_frame(start: Position, len: u64) -> Position {
+    let room = PAGE_LEN - start.in_page();
+    let (start, room) = if room < ROOM_MIN { (start.round_up(), PAGE_LEN) } else { (start, room) };
+    let here = (room - HEAD_LEN) as u64;
+    if len <= here {
+        return Position(start.0 + HEAD_LEN as u64 + len);
+    }
+    let (pages, rest) = ((len - here) / PIECE_MAX as u64, (len - here) % PIECE_MAX as u64);
+    let full = start.0 + room as u64 + pages * PAGE_LEN as u64;
+    Position(if rest == 0 { full } else { full + HEAD_LEN as u64 + rest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_frame_is_where_encoding_it_ends() {
+        let head = FrameHead {
+            kind: Kind::Changes,
+            origin: Origin::Appended,
+            seqs: Seqs::new(SeqNo::new(1), SeqNo::new(2)),
+            watermark: SeqNo::new(1),
+        };
+        let payload = vec![7; 20_000];
+        for start in (4096..8192 + 200).step_by(13).chain(8100..8193) {
+            for len in (0..20_000).step_by(997).chain([1, 4047, 4048, 4049, 8096, 8097]) {
+                let start = Position(start);
+                let mut strip = Strip::new(Salter::new(page_ecc::Uid::new([1; 16])), start, 0);
+                strip.push(head, &payload[..len]);
+                assert_eq!(strip.end(), end_of_frame(start, len as u64), "{start} {len}");
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The log in use: append, sync, trim, close.
+//!
+//! **Invariant**: whatever is reported appended or durable is in the log or is void and reported so; numbers
+//! run on without a gap, in the order of the log.
+//!
+//! Lock order: the queue, or the tail, then a slot; the queue and the tail are never held together.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::{
+    Durability, Fault, LogError, SegmentRecord, SeqNo, Seqs,
+    frame::PAYLOAD_MAX,
+    queue::{Gate, Part, Queue},
+    slot::{Slot, Verdict},
+    tail::{Context, Hand, Tail},
+};
+
+/// How often one whose bytes are being handed over by another lets others run before it sleeps: handing over
+/// takes less time than falling asleep and being woken.
+const YIELDS: u32 = 4;
+
+/// A write-ahead log in use.
+///
+/// ```
+/// use std::sync::Arc;
+/// use lsm_io::{EpochWorker, Limits, MemFs};
+/// use lsm_wal::{DirectoryOnly, Durability, LogOptions, Recovery, SeqNo, Uid, Whereabouts};
+///
+/// let store = Uid::new([7; 16]);
+/// let at = Whereabouts::new(Arc::new(MemFs::new()), "/", store);
+/// let worker = Arc::new(EpochWorker::start(Limits::default())?);
+/// let registry = Arc::new(DirectoryOnly::new(store));
+/// let log = Recovery::scan(at, &[])?.open(worker, registry, LogOptions::default())?;
+///
+/// let seqs = log.append(&b"three changes"[..], 3, Durability::Synced)?;
+/// assert_eq!((seqs.first, seqs.count()), (SeqNo::FIRST, 3));
+/// log.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Log {
+    cx: Context,
+    queue: Mutex<Queue>,
+    tail: Mutex<Tail>,
+}
+
+/// A group that has its numbers and is on its way. Dropping it waits for it.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use lsm_io::{EpochWorker, Limits, MemFs};
+/// # use lsm_wal::{DirectoryOnly, Durability, LogOptions, Recovery, Uid, Whereabouts};
+/// # let store = Uid::new([7; 16]);
+/// # let at = Whereabouts::new(Arc::new(MemFs::new()), "/", store);
+/// # let worker = Arc::new(EpochWorker::start(Limits::default())?);
+/// # let log = Recovery::scan(at, &[])?.open(worker, Arc::new(DirectoryOnly::new(store)), LogOptions::default())?;
+/// let first = log.enqueue(&b"a"[..], 1, Durability::Buffered)?;
+/// let second = log.enqueue(&b"b"[..], 1, Durability::Buffered)?;
+/// assert!(first.seqs().first < second.seqs().first);
+/// second.wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "whether it is in the log is known only after waiting"]
+#[derive(Debug)]
+pub struct Pending<'a> {
+    log: &'a Log,
+    slot: Arc<Slot>,
+    seqs: Seqs,
+    durability: Durability,
+}
+
+impl Log {
+    pub(crate) fn new(cx: Context, tail: Tail, next: SeqNo) -> Self {
+        Self { cx, queue: Mutex::new(Queue::new(next)), tail: Mutex::new(tail) }
+    }
+
+    /// Appends a group of `count` changes and waits until it is as durable as asked.
+    ///
+    /// # Errors
+    /// If it is not in the log: its numbers are void, and appended again it gets others.
+    pub fn append(
+        &self,
+        payload: impl Into<Bytes>,
+        count: u32,
+        durability: Durability,
+    ) -> Result<Seqs, LogError> {
+        self.enqueue(payload, count, durability)?.wait()
+    }
+
+    /// Gives a group its numbers and its place without waiting, so that a caller may do so under its own lock.
+    ///
+    /// # Errors
+    /// If the log is closed, or the group is too long or counts no change.
+    pub fn enqueue(
+        &self,
+        payload: impl Into<Bytes>,
+        count: u32,
+        durability: Durability,
+    ) -> Result<Pending<'_>, LogError> {
+        let payload = payload.into();
+        if payload.len() as u64 > PAYLOAD_MAX {
+            return Err(LogError::TooLarge { len: payload.len() as u64, max: PAYLOAD_MAX });
+        }
+        if count == 0 {
+            return Err(LogError::NoNumbers);
+        }
+        let slot = Arc::new(Slot::default());
+        let mut queue = self.queue.lock();
+        if queue.gate() == Gate::Closed {
+            return Err(LogError::Closed);
+        }
+        let seqs = queue.push(payload, count, durability, &slot);
+        if queue.is_full() && queue.part(Durability::Buffered) == Part::Write {
+            self.work(queue, Part::Write);
+        }
+        Ok(Pending { log: self, slot, seqs, durability })
+    }
+
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// If it is not; then it will be carried over into another segment by the next call.
+    pub fn sync(&self) -> Result<(), LogError> {
+        let slot = Arc::new(Slot::default());
+        self.queue.lock().push_sync(&slot);
+        self.wait(&slot, Durability::Synced).map_err(|fault| LogError::NotSynced { fault })
+    }
+
+    /// States how far the log is durable, so that later damage to its last groups shows. For when it is idle.
+    pub fn mark(&self) {
+        self.tail.lock().mark(&self.cx);
+    }
+
+    /// Syncs, states that, and takes no more.
+    ///
+    /// # Errors
+    /// If not everything is durable. It may be called again.
+    pub fn close(&self) -> Result<(), LogError> {
+        self.queue.lock().close();
+        self.sync()?;
+        self.mark();
+        self.sync()
+    }
+
+    /// The number the next change will get.
+    #[must_use]
+    pub fn next_seq(&self) -> SeqNo {
+        self.queue.lock().next()
+    }
+
+    /// Every change below this number is durable.
+    #[must_use]
+    pub fn durable(&self) -> SeqNo {
+        self.tail.lock().durable()
+    }
+
+    /// The segments that hold the history, oldest first, and the one that stands ready.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentRecord> {
+        let tail = self.tail.lock();
+        let closed = tail.closed().iter().map(|(record, _)| *record);
+        closed.chain(tail.current()).chain(self.cx.depot.spare()).collect()
+    }
+
+    /// The segments that hold changes from `seq` on, oldest first.
+    pub(crate) fn segments_from(&self, seq: SeqNo) -> Vec<SegmentRecord> {
+        let tail = self.tail.lock();
+        let closed = tail.closed().iter().filter(|(_, next)| *next > seq).map(|(record, _)| *record);
+        closed.chain(tail.current()).collect()
+    }
+
+    /// Lets go of the segments in which every change is below `keep`, and of those that were never put to use.
+    /// The caller forgets their records durably, then deletes their files. The segment in use stays.
+    #[must_use = "the records must be forgotten and the files deleted"]
+    pub fn trim(&self, keep: SeqNo) -> Vec<SegmentRecord> {
+        self.tail.lock().trim(keep)
+    }
+
+    /// Whether no segment stands ready for when the one in use is full.
+    #[must_use]
+    pub fn wants_spare(&self) -> bool {
+        self.cx.depot.wants_spare()
+    }
+
+    /// Makes a segment ready, so that no append waits for one. For a background thread.
+    ///
+    /// # Errors
+    /// If the disk or the registry refuses. The log goes on without.
+    pub fn prepare_spare(&self) -> Result<(), Fault> {
+        self.cx.depot.stock_up()
+    }
+
+    fn wait(&self, slot: &Arc<Slot>, durability: Durability) -> Verdict {
+        let mut patience = match durability {
+            Durability::Buffered => YIELDS,
+            Durability::Synced => 0,
+        };
+        loop {
+            if let Some(verdict) = slot.verdict() {
+                return verdict;
+            }
+            let queue = self.queue.lock();
+            match queue.part(durability) {
+                _ if slot.is_settled() => {}
+                Part::Sleep if patience > 0 => {
+                    drop(queue);
+                    patience -= 1;
+                    std::thread::yield_now();
+                }
+                Part::Sleep => slot.sleep(queue),
+                part => self.work(queue, part),
+            }
+        }
+    }
+
+    /// Writes for everybody who waits, and syncs if that is the part.
+    fn work(&self, mut queue: MutexGuard<'_, Queue>, part: Part) {
+        let batch = queue.begin(part);
+        drop(queue);
+        let _syncer = (part == Part::WriteAndSync).then(|| Office { log: self, leave: Queue::synced });
+        let plan = {
+            let _writer = Office { log: self, leave: Queue::wrote };
+            let mut tail = self.tail.lock();
+            let all_wait = batch.iter().all(|entry| entry.durability() == Durability::Synced);
+            match part {
+                Part::WriteAndSync if all_wait && tail.is_clean() => {
+                    tail.write_and_sync(&self.cx, batch);
+                    None
+                }
+                Part::WriteAndSync => {
+                    tail.write(&self.cx, batch);
+                    tail.plan_sync(&self.cx, Hand::Now)
+                }
+                Part::Write | Part::Sleep => {
+                    tail.write(&self.cx, batch);
+                    None
+                }
+            }
+        };
+        if let Some(plan) = plan {
+            let result = plan.run(&self.cx);
+            self.tail.lock().synced(&plan, result);
+        }
+    }
+}
+
+/// A part taken on; whatever happens, it is left again.
+struct Office<'a> {
+    log: &'a Log,
+    leave: fn(&mut Queue),
+}
+
+impl Drop for Office<'_> {
+    fn drop(&mut self) {
+        (self.leave)(&mut self.log.queue.lock());
+    }
+}
+
+impl Drop for Log {
+    /// Syncs what was acknowledged, if it was not closed.
+    fn drop(&mut self) {
+        let open = self.queue.get_mut().gate() == Gate::Open;
+        if open && let Err(error) = self.close() {
+            log::error!("the log was dropped before all of it was durable: {error}");
+        }
+    }
+}
+
+impl Pending<'_> {
+    /// The numbers of the group.
+    #[must_use]
+    pub fn seqs(&self) -> Seqs {
+        self.seqs
+    }
+
+    /// Waits until it is as durable as asked.
+    ///
+    /// # Errors
+    /// If it is not in the log.
+    pub fn wait(self) -> Result<Seqs, LogError> {
+        let verdict = self.log.wait(&self.slot, self.durability);
+        verdict.map(|()| self.seqs).map_err(|fault| LogError::NotAppended { seqs: self.seqs, fault })
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        // Whoever drops it does not want to know; it is in the queue all the same.
+        if !self.slot.is_settled() && !std::thread::panicking() {
+            let _ = self.log.wait(&self.slot, self.durability);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! How large segments are, and what an append waits for.
+
+use page_ecc::PAGE_LEN;
+
+use crate::{SeqNo, segment::EXTENT_PAGES_MIN};
+
+/// The options of a log.
+///
+/// ```
+/// use lsm_wal::LogOptions;
+/// let small = LogOptions::default().segment_bytes(1 << 20);
+/// assert_eq!(small.extent_pages(), 128);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogOptions {
+    extent_pages: u64,
+    first: SeqNo,
+}
+
+/// What an append waits for.
+///
+/// ```
+/// assert_eq!(lsm_wal::Durability::default(), lsm_wal::Durability::Buffered);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The bytes have left the process: they survive its end, not a power cut.
+    #[default]
+    Buffered,
+    /// The bytes would survive a power cut.
+    Synced,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { extent_pages: (64 << 20) / (2 * PAGE_LEN as u64), first: SeqNo::FIRST }
+    }
+}
+
+impl LogOptions {
+    /// How long segment files are (64 MiB; 256 KiB at least): both extents together. A group that is too long
+    /// for one gets a longer one.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.extent_pages = bytes.div_ceil(2 * PAGE_LEN as u64).clamp(EXTENT_PAGES_MIN, 1 << 18);
+        self
+    }
+
+    /// The least number the next change may get (1): higher than any number known elsewhere. Numbers that are
+    /// passed over are void.
+    #[must_use]
+    pub const fn first_seq(mut self, seq: SeqNo) -> Self {
+        self.first = seq;
+        self
+    }
+
+    pub(crate) const fn first(&self) -> SeqNo {
+        self.first
+    }
+
+    /// The pages of one extent, half a segment.
+    #[must_use]
+    pub const fn extent_pages(&self) -> u64 {
+        self.extent_pages
+    }
+}

@@ -1,0 +1,160 @@
+//! Reading a segment file, some pages of both extents at a time, whatever state it is in.
+
+use std::{io, path::Path, sync::Arc};
+
+use lsm_io::{Access, File, FileOffset, Fs, IoError};
+use page_ecc::{PAGE_LEN, Page};
+
+use crate::{
+    Extent, SegmentRecord,
+    header::{Found, Header},
+    piece::Salter,
+    segment::Position,
+};
+
+/// Pages read at once, of each extent.
+const WINDOW_PAGES: u64 = 64;
+
+/// A segment file to be read.
+#[derive(Debug)]
+pub(crate) struct Source {
+    file: Arc<dyn File>,
+    pub(crate) record: SegmentRecord,
+    pub(crate) salter: Salter,
+}
+
+/// What the two header pages tell together.
+#[derive(Debug)]
+pub(crate) struct HeaderFound {
+    pub(crate) found: Found,
+    /// The header page as it was written.
+    pub(crate) page: Option<Box<Page>>,
+    /// The extents that have something else.
+    pub(crate) lacking: Vec<Extent>,
+}
+
+/// Some neighbouring pages of one extent.
+#[derive(Debug)]
+struct Window {
+    extent: Extent,
+    first: u64,
+    bytes: Vec<u8>,
+    /// For each page, whether it could be read.
+    readable: Vec<bool>,
+}
+
+/// Both extents of a segment, from any page on.
+#[derive(Debug)]
+pub(crate) struct Pages<'a> {
+    source: &'a Source,
+    windows: [Window; 2],
+}
+
+impl Source {
+    /// None if there is no such file, or the record is none this crate made.
+    pub(crate) fn open(fs: &dyn Fs, dir: &Path, record: SegmentRecord) -> Result<Option<Self>, IoError> {
+        if !record.is_sane() {
+            return Ok(None);
+        }
+        match fs.open(&record.path(dir), Access::ReadOnly) {
+            Ok(file) => Ok(Some(Self { file, record, salter: Salter::new(record.uid) })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn len(&self) -> Result<u64, IoError> {
+        Ok(self.file.len()?.get())
+    }
+
+    /// The header, from whichever extent has it, and what is wrong with the other.
+    pub(crate) fn header(&self) -> HeaderFound {
+        let pages = Extent::BOTH.map(|extent| {
+            let cached = self.read_page(extent, 0);
+            let whole = cached.as_ref().is_some_and(|page| Header::mend(page).as_ref() == Some(page));
+            cached.filter(|_| whole).or_else(|| self.reread_page(extent, 0))
+        });
+        let best =
+            pages.iter().flatten().map(|page| (Header::find(page), page)).max_by_key(
+                |(found, _)| match found {
+                    Found::Header(header) => (3, header.generation),
+                    Found::Newer => (2, 0),
+                    Found::Bad => (1, 0),
+                    Found::Blank => (0, 0),
+                },
+            );
+        let (found, page) = best.map_or((Found::Bad, None), |(found, page)| (found, Header::mend(page)));
+        let wrong = |extent: &Extent| page.is_none() || pages[*extent as usize] != page;
+        let lacking = Extent::BOTH.into_iter().filter(wrong).collect();
+        HeaderFound { found, page, lacking }
+    }
+
+    /// A page by way of the page cache.
+    pub(crate) fn read_page(&self, extent: Extent, page: u64) -> Option<Box<Page>> {
+        let mut bytes = Box::new([0; PAGE_LEN]);
+        let read = self.file.read_at(self.offset(extent, page), &mut bytes[..]).ok()?;
+        (read == PAGE_LEN).then_some(bytes)
+    }
+
+    /// A page from the medium.
+    pub(crate) fn reread_page(&self, extent: Extent, page: u64) -> Option<Box<Page>> {
+        let mut bytes = Box::new([0; PAGE_LEN]);
+        let read = self.file.read_medium_at(self.offset(extent, page), &mut bytes[..]).ok()?;
+        (read.len == PAGE_LEN).then_some(bytes)
+    }
+
+    fn offset(&self, extent: Extent, page: u64) -> FileOffset {
+        FileOffset::new(self.record.offset(extent, Position(page * PAGE_LEN as u64)))
+    }
+}
+
+impl Window {
+    const fn empty(extent: Extent) -> Self {
+        Self { extent, first: 0, bytes: Vec::new(), readable: Vec::new() }
+    }
+
+    fn holds(&self, page: u64) -> bool {
+        page >= self.first && page - self.first < self.readable.len() as u64
+    }
+
+    fn load(&mut self, source: &Source, first: u64) {
+        let count = WINDOW_PAGES.min(source.record.extent_pages.saturating_sub(first)) as usize;
+        self.first = first;
+        self.bytes.clear();
+        self.bytes.resize(count * PAGE_LEN, 0);
+        self.readable.clear();
+        match source.file.read_at(source.offset(self.extent, first), &mut self.bytes) {
+            Ok(read) if read == self.bytes.len() => self.readable.resize(count, true),
+            // Page by page, so that one bad sector hides no other page.
+            _ => {
+                for (index, page) in self.bytes.chunks_exact_mut(PAGE_LEN).enumerate() {
+                    let read = source.file.read_at(source.offset(self.extent, first + index as u64), page);
+                    self.readable.push(read.is_ok_and(|read| read == PAGE_LEN));
+                }
+            }
+        }
+    }
+
+    fn page(&self, page: u64) -> Option<&Page> {
+        let index = (page - self.first) as usize;
+        let readable = *self.readable.get(index)?;
+        self.bytes[index * PAGE_LEN..].first_chunk().filter(|_| readable)
+    }
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn of(source: &'a Source) -> Self {
+        Self { source, windows: Extent::BOTH.map(Window::empty) }
+    }
+
+    /// Page `page` of both extents; none where it cannot be read.
+    pub(crate) fn read(&mut self, page: u64) -> [Option<&Page>; 2] {
+        for window in &mut self.windows {
+            if !window.holds(page) {
+                window.load(self.source, page);
+            }
+        }
+        let [a, b] = &self.windows;
+        [a.page(page), b.page(page)]
+    }
+}
