@@ -1,0 +1,196 @@
+//! Runs a merge: entries and ranges in, durable tables out. The effects of a flush or a compaction.
+//!
+//! Invariants: when a job reports success, every output is complete and durable under its final name; when it
+//! fails, what it made is removed, and what could not be is an orphan that nobody names. Space for the whole
+//! of an output is reserved before its first byte is written. Besides the output that is being filled, at most
+//! [`IN_FLIGHT_MAX`] are in memory.
+//!
+//! What is merged, and what the outputs mean to the tree, is decided before and after. A job that meets a gap
+//! in an input fails with [`Error::Lost`]; it is then run again over inputs that step over the gap, with a
+//! loss marker for it among the ranges.
+
+use std::{collections::VecDeque, path::Path, sync::Arc};
+
+use lsm_io::{Cause, Epoch, EpochWorker, FileOffset, Fs, Image, Lane, Target, Ticket};
+use sst_format::{Entry, RangeEntry};
+
+use crate::{
+    Error, TableMeta, Tally,
+    entry_cursor::EntryCursor,
+    merge_ranges::MergeRanges,
+    names::table_path,
+    retention::Retention,
+    survivors::Survivors,
+    table_sink::{NewFile, OutputShape, OutputTable, TableSink},
+};
+
+/// Outputs that are being written while the next one is filled.
+const IN_FLIGHT_MAX: usize = 2;
+
+/// Every how many entries a job asks whether it is to stop.
+const STOP_CHECK_ENTRIES: u64 = 1024;
+
+/// What a merge is to do.
+#[derive(Clone, Debug)]
+pub(crate) struct MergePlan {
+    /// What it keeps.
+    pub(crate) retention: Retention,
+    /// What its outputs are like.
+    pub(crate) shape: OutputShape,
+}
+
+/// What a job works with.
+pub(crate) struct JobEnv<'a> {
+    /// Where tables are made.
+    pub(crate) fs: Arc<dyn Fs>,
+    /// The directory they stand in.
+    pub(crate) dir: &'a Path,
+    /// What makes them durable.
+    pub(crate) worker: &'a EpochWorker,
+    /// Gives a file that nobody has used.
+    pub(crate) new_file: &'a dyn Fn() -> NewFile,
+    /// Whether the job is to end early.
+    pub(crate) should_stop: &'a dyn Fn() -> bool,
+}
+
+/// What a job made.
+#[derive(Clone, Debug)]
+pub(crate) struct JobOutput {
+    /// Its tables in key order, durable, not yet named by anything.
+    pub(crate) tables: Vec<Arc<TableMeta>>,
+    /// What became of the entries.
+    pub(crate) tally: Tally,
+    /// Bytes of the files it wrote.
+    pub(crate) file_bytes: u64,
+}
+
+/// Merges.
+///
+/// # Errors
+/// If an input cannot be read, an output not be made durable (no space left is met before it is written), or
+/// the job was told to stop; nothing that it made is named then.
+pub(crate) fn run_merge(
+    inputs: &mut impl EntryCursor,
+    ranges: Vec<RangeEntry>,
+    plan: &MergePlan,
+    env: &JobEnv<'_>,
+) -> Result<JobOutput, Error> {
+    let mut outputs = Outputs::new(env);
+    let merged = merge(inputs, ranges, plan, env, &mut outputs).and_then(|tally| {
+        outputs.settle(0)?;
+        Ok(tally)
+    });
+    match merged {
+        Ok(tally) => {
+            let tables: Vec<_> = outputs.made.into_iter().filter_map(|made| made.meta).collect();
+            let file_bytes = tables.iter().map(|table| table.file_bytes()).sum();
+            Ok(JobOutput { tables, tally, file_bytes })
+        }
+        Err(error) => {
+            outputs.discard();
+            Err(error)
+        }
+    }
+}
+
+fn merge(
+    inputs: &mut impl EntryCursor,
+    ranges: Vec<RangeEntry>,
+    plan: &MergePlan,
+    env: &JobEnv<'_>,
+    outputs: &mut Outputs<'_>,
+) -> Result<Tally, Error> {
+    let order = &plan.shape.order;
+    let ranges = MergeRanges::new(order, ranges, &plan.retention)?;
+    let mut survivors = Survivors::new(order, &plan.retention, &ranges);
+    let mut sink =
+        TableSink::new(&plan.shape, ranges.survivors(), env.new_file, |table| outputs.submit(table));
+    let mut keep = |entry: Entry<'_>| sink.add(entry);
+    let mut until_check = 0;
+    inputs.seek_first()?;
+    while let Some(entry) = inputs.entry() {
+        if until_check == 0 {
+            until_check = STOP_CHECK_ENTRIES;
+            if (env.should_stop)() {
+                return Err(Error::Closed);
+            }
+        }
+        until_check -= 1;
+        survivors.take(entry, &mut keep)?;
+        inputs.move_next()?;
+    }
+    let tally = survivors.finish(&mut keep)?;
+    sink.finish()?;
+    Ok(tally)
+}
+
+/// The files a job makes.
+struct Outputs<'a> {
+    env: &'a JobEnv<'a>,
+    made: Vec<Made>,
+    in_flight: VecDeque<Ticket>,
+}
+
+/// A file that exists.
+struct Made {
+    target: Arc<Target>,
+    meta: Option<Arc<TableMeta>>,
+}
+
+impl<'a> Outputs<'a> {
+    fn new(env: &'a JobEnv<'a>) -> Self {
+        Self { env, made: Vec::new(), in_flight: VecDeque::new() }
+    }
+
+    /// Hands a table to the worker, once fewer than the limit are under way.
+    fn submit(&mut self, table: OutputTable) -> Result<(), Error> {
+        self.settle(IN_FLIGHT_MAX - 1)?;
+        let target = Target::create(self.env.fs.clone(), &table_path(self.env.dir, table.meta.id))?;
+        let meta = Some(Arc::new(table.meta));
+        self.made.push(Made { target: target.clone(), meta });
+        let bytes = table.image.into_bytes();
+        target.file().allocate(lsm_io::ByteLen::of(&bytes))?;
+        let epoch = Epoch::new().write(&target, FileOffset::ZERO, Image::from(bytes));
+        let ticket = self.env.worker.submit(Lane::Bulk, epoch).map_err(|_refused| Error::Closed)?;
+        self.in_flight.push_back(ticket);
+        Ok(())
+    }
+
+    /// Waits until at most `left` are under way.
+    fn settle(&mut self, left: usize) -> Result<(), Error> {
+        while self.in_flight.len() > left {
+            let Some(ticket) = self.in_flight.pop_front() else { break };
+            ticket.wait().map_err(|failed| not_durable(*failed))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was made, as far as the disk lets it; the rest is for the next sweep.
+    fn discard(mut self) {
+        for ticket in self.in_flight.drain(..) {
+            // What became of it does not matter: it goes.
+            let _ = ticket.wait();
+        }
+        let mut epoch = Epoch::new();
+        for made in &self.made {
+            // Nobody needs its bytes, so they must not hold up deletions.
+            made.target.retire();
+            epoch = epoch.delete(self.env.fs.clone(), made.target.path());
+        }
+        if let Err(failed) = self.env.worker.commit(Lane::Bulk, epoch) {
+            log::warn!("outputs of a failed job stay behind until the next sweep: {}", failed.cause);
+        }
+    }
+}
+
+/// The error of an epoch without the image it gives back: it may be kept for long.
+fn not_durable(failed: lsm_io::Failed) -> Error {
+    match failed.cause {
+        Cause::Io(error) => Error::Io(error),
+        Cause::Closed => Error::Closed,
+        _ => Error::NotDurable(Box::new(lsm_io::Failed { returned: Epoch::new(), ..failed })),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! The store: trees over one manifest, with one sequence, one cache and one worker.
+//!
+//! It starts no thread and keeps no log. Whoever does both passes writes through here in this order: enter,
+//! log, [`apply`](Store::apply), [`publish`](Store::publish); and runs the jobs that the plans name.
+//!
+//! **Locks**, outermost first: `naming` (keyspaces come and go one at a time) → `flushing` (one flush, or the part of a checkpoint that must not meet one) →
+//! `gate` (shared by a write from the log to its publication; alone to seal) → the manifest's own → a tree's
+//! state. None but `naming`, `flushing` and the manifest's is held over I/O.
+
+mod checkpoint;
+mod compacting;
+mod debt;
+mod flushing;
+mod keeper;
+mod key_iter;
+mod keyspaces;
+mod options;
+mod stats;
+mod sweeping;
+mod writing;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use lsm_io::EpochWorker;
+use parking_lot::{Mutex, RwLock};
+use sst_format::SeqNo;
+
+use self::sweeping::Obsolete;
+pub use self::{
+    checkpoint::{Checkpoint, Checkpointed, Copying},
+    compacting::{Compacted, Compaction},
+    flushing::{FlushJob, Flushed},
+    keeper::Keeper,
+    key_iter::{KeyIter, KeyRange, KeyValue},
+    options::StoreOptions,
+    stats::{LevelStats, StoreStats, TreeStats},
+    writing::Pass,
+};
+use crate::{
+    BusySet, DeletionPause, Error, FileId, Publication, Snapshot, Snapshots, TreeId, Visible,
+    block_cache::BlockCache,
+    iter::Iter,
+    reader::{ReadEnv, TreeReader},
+    table_sink::NewFile,
+    tables::Tables,
+    tree::Tree,
+};
+
+/// Trees over one manifest.
+#[derive(Debug)]
+pub struct Store {
+    options: StoreOptions,
+    read: Arc<ReadEnv>,
+    worker: Arc<EpochWorker>,
+    keeper: Keeper,
+    trees: RwLock<Arc<BTreeMap<TreeId, Arc<Tree>>>>,
+    publication: Publication,
+    snapshots: Snapshots,
+    busy: BusySet,
+    pause: DeletionPause<Obsolete>,
+    obsolete: Mutex<Vec<Obsolete>>,
+    next_file: AtomicU64,
+    gate: RwLock<()>,
+    flushing: Mutex<()>,
+    /// Jobs that failed on damage and keep their claims.
+    stuck: AtomicUsize,
+    /// Held by whoever begins or ends a keyspace.
+    naming: Mutex<()>,
+    /// The last sequence number that was handed out when the gate was last held alone.
+    gated: AtomicU64,
+}
+
+impl Store {
+    /// The store a catalog tells of: everything in its tables is published, nothing else is there yet.
+    #[must_use]
+    pub fn new(options: StoreOptions, worker: Arc<EpochWorker>, keeper: Keeper) -> Self {
+        let read = Arc::new(ReadEnv {
+            fs: options.fs.clone(),
+            dir: options.dir.clone(),
+            tables: Tables::new(options.open_files),
+            blocks: BlockCache::new(options.cache_bytes),
+            witness: options.witness.clone(),
+        });
+        let catalog = keeper.catalog();
+        let visible = catalog.seq_high();
+        let trees = catalog.trees.iter().map(|(&tree, state)| {
+            let reader = TreeReader { env: read.clone(), tree, order: state.order.clone() };
+            (tree, Arc::new(Tree::new(reader, state.name.clone(), state.version.clone())))
+        });
+        Self {
+            trees: RwLock::new(Arc::new(trees.collect())),
+            next_file: AtomicU64::new(catalog.next_file.get()),
+            read,
+            worker,
+            keeper,
+            publication: Publication::new(visible),
+            snapshots: Snapshots::default(),
+            busy: BusySet::default(),
+            pause: DeletionPause::new(options.waker.clone()),
+            obsolete: Mutex::default(),
+            gate: RwLock::default(),
+            flushing: Mutex::default(),
+            stuck: AtomicUsize::new(0),
+            gated: AtomicU64::new(visible.get()),
+            naming: Mutex::default(),
+            options,
+        }
+    }
+
+    /// What lasts of it.
+    #[must_use]
+    pub fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    /// The newest sequence number that reads see.
+    #[must_use]
+    pub fn visible(&self) -> SeqNo {
+        self.publication.visible()
+    }
+
+    /// A moment that stays readable for as long as it is held.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshots.take(|| self.publication.visible())
+    }
+
+    /// The value of a key, as of a snapshot or now.
+    ///
+    /// # Errors
+    /// If there is no such tree, the answer depends on lost bytes, or the disk refuses.
+    pub fn get(&self, tree: TreeId, key: &[u8], at: Option<&Snapshot>) -> Result<Option<Visible>, Error> {
+        // The view first, the moment afterwards: what the view has let go of is not seen at that moment.
+        let view = self.tree(tree)?.view();
+        let seq = at.map_or_else(|| self.publication.visible(), Snapshot::seq);
+        view.get(key, seq)
+    }
+
+    /// A place among the keys of a tree, as of a snapshot or now.
+    ///
+    /// # Errors
+    /// If there is no such tree, or the disk refuses.
+    pub fn iter(&self, tree: TreeId, range: KeyRange, at: Option<&Snapshot>) -> Result<KeyIter, Error> {
+        let view = self.tree(tree)?.view();
+        let seq = at.map_or_else(|| self.publication.visible(), Snapshot::seq);
+        Ok(KeyIter::new(Iter::new(view, range.at(seq))?))
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn dir(&self) -> &std::path::Path {
+        &self.options.dir
+    }
+
+    /// 128 random bits, new each time.
+    #[must_use]
+    pub fn new_uid(&self) -> page_ecc::Uid {
+        (self.options.new_uid)()
+    }
+
+    fn tree(&self, tree: TreeId) -> Result<Arc<Tree>, Error> {
+        self.trees.read().get(&tree).cloned().ok_or(Error::NoTree { tree })
+    }
+
+    fn all_trees(&self) -> Arc<BTreeMap<TreeId, Arc<Tree>>> {
+        self.trees.read().clone()
+    }
+
+    fn new_file(&self) -> NewFile {
+        let id = FileId::new(self.next_file.fetch_add(1, Ordering::Relaxed));
+        NewFile { id, uid: (self.options.new_uid)(), key: None }
+    }
+}

@@ -1,0 +1,45 @@
+//! Who keeps the catalog: a manifest that takes edits, or nobody, in a store that is only read.
+
+use std::sync::Arc;
+
+use crate::{Catalog, Edit, Error, Manifest};
+
+/// Who keeps a store's catalog.
+#[derive(Debug)]
+pub enum Keeper {
+    /// A manifest, to which edits go.
+    Manifest(Box<Manifest>),
+    /// Nobody: the store is only read.
+    Nobody(Arc<Catalog>),
+}
+
+impl Keeper {
+    /// The catalog as it is now.
+    #[must_use]
+    pub fn catalog(&self) -> Arc<Catalog> {
+        match self {
+            Self::Manifest(manifest) => manifest.catalog(),
+            Self::Nobody(catalog) => catalog.clone(),
+        }
+    }
+
+    /// Makes an edit durable.
+    ///
+    /// # Errors
+    /// If the store is only read, the edit does not fit, or the disk refuses.
+    pub fn record(&self, edit: &Edit) -> Result<(), Error> {
+        match self {
+            Self::Manifest(manifest) => manifest.record(edit),
+            Self::Nobody(_) => Err(Error::ReadOnly),
+        }
+    }
+
+    /// Whether files that the catalog does not name may go.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        match self {
+            Self::Manifest(manifest) => manifest.is_settled(),
+            Self::Nobody(_) => false,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One keyspace while it is open: what a read looks at, swapped as a whole.
+//!
+//! Invariant: of the view's memtables the first takes writes and the others are sealed, newest first, as many
+//! as `sealed` names; everything older than them is in the version.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use sst_format::{KeyOrder, SeqNo};
+
+use crate::{Memtable, TreeId, Version, read_view::ReadView, reader::TreeReader};
+
+/// One keyspace while it is open.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub(crate) id: TreeId,
+    pub(crate) name: Arc<str>,
+    /// Guards what the next read or write looks at; a leaf, held to clone or to swap.
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    view: Arc<ReadView<Memtable>>,
+    /// Up to which sequence number each sealed memtable and those before it hold everything, newest first.
+    sealed: Vec<SeqNo>,
+}
+
+/// Sealed memtables that a flush takes: the oldest ones of a tree.
+#[derive(Clone, Debug)]
+pub(crate) struct SealedPart {
+    /// Newest first.
+    pub(crate) memtables: Vec<Arc<Memtable>>,
+    /// Everything of the tree up to this is in them or in its tables.
+    pub(crate) upto: SeqNo,
+}
+
+impl Tree {
+    pub(crate) fn new(reader: TreeReader, name: Arc<str>, version: Arc<Version>) -> Self {
+        let id = reader.tree;
+        let memtables = vec![Arc::new(Memtable::new(reader.order.clone()))];
+        let view = Arc::new(ReadView { reader: Arc::new(reader), memtables, version });
+        Self { id, name, state: RwLock::new(State { view, sealed: Vec::new() }) }
+    }
+
+    /// What a read looks at.
+    #[inline]
+    pub(crate) fn view(&self) -> Arc<ReadView<Memtable>> {
+        self.state.read().view.clone()
+    }
+
+    /// The order of its keys.
+    pub(crate) fn order(&self) -> KeyOrder {
+        self.state.read().view.reader.order.clone()
+    }
+
+    /// Bytes of the memtable that takes writes.
+    pub(crate) fn active_bytes(&self) -> u64 {
+        self.state.read().view.memtables[0].bytes()
+    }
+
+    /// Bytes of the sealed memtables.
+    pub(crate) fn sealed_bytes(&self) -> u64 {
+        self.state.read().view.memtables[1..].iter().map(|memtable| memtable.bytes()).sum()
+    }
+
+    /// How many memtables are sealed.
+    pub(crate) fn sealed_count(&self) -> usize {
+        self.state.read().sealed.len()
+    }
+
+    /// The lowest sequence number that is not in a table yet.
+    pub(crate) fn unflushed_low(&self) -> Option<SeqNo> {
+        let state = self.state.read();
+        state.view.memtables.iter().filter_map(|memtable| memtable.seq_low()).min()
+    }
+
+    /// Starts a new memtable, unless the one that takes writes is empty. Everything up to `upto` is applied,
+    /// and nobody writes meanwhile.
+    pub(crate) fn seal(&self, upto: SeqNo) {
+        let mut state = self.state.write();
+        let view = &state.view;
+        if view.memtables[0].is_empty() {
+            return;
+        }
+        let mut memtables = Vec::with_capacity(view.memtables.len() + 1);
+        memtables.push(Arc::new(Memtable::new(view.reader.order.clone())));
+        memtables.extend_from_slice(&view.memtables);
+        state.view =
+            Arc::new(ReadView { reader: view.reader.clone(), memtables, version: view.version.clone() });
+        state.sealed.insert(0, upto);
+    }
+
+    /// The oldest sealed memtables of about so many bytes together, one at least, if there is any.
+    pub(crate) fn sealed_part(&self, bytes_max: u64) -> Option<SealedPart> {
+        let state = self.state.read();
+        let sealed = &state.view.memtables[1..];
+        let mut bytes = 0;
+        let taken = sealed.iter().rev().take_while(|memtable| {
+            let fits = bytes == 0 || bytes + memtable.bytes() <= bytes_max;
+            bytes += memtable.bytes().max(1);
+            fits
+        });
+        let from = sealed.len().checked_sub(taken.count())?;
+        let upto = *state.sealed.get(from)?;
+        Some(SealedPart { memtables: sealed[from..].to_vec(), upto })
+    }
+
+    /// Takes a newer version; what was flushed into it no longer stands in memory.
+    pub(crate) fn install(&self, version: Arc<Version>, flushed: usize) {
+        let mut state = self.state.write();
+        let view = &state.view;
+        let kept = view.memtables.len() - flushed;
+        let memtables = view.memtables[..kept].to_vec();
+        state.view = Arc::new(ReadView { reader: view.reader.clone(), memtables, version });
+        state.sealed.truncate(kept - 1);
+    }
+}
