@@ -1,0 +1,164 @@
+//! What a store does by itself: flushes, compactions, and keeping the log short and ready.
+//!
+//! Each thread looks for work, does it, and sleeps until the bell rings. What fails is logged, told to waiting
+//! writers, and tried again a little later.
+
+use std::{sync::Arc, task::Wake, thread::JoinHandle, time::Duration};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::{Error, engine::Engine};
+
+/// How long a thread sleeps when nobody rings.
+const NAP: Duration = Duration::from_millis(250);
+/// How long it waits after a failure.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Wakes the threads, and tells them to end.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    /// A leaf.
+    state: Mutex<State>,
+    rung: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    rings: u64,
+    is_over: bool,
+}
+
+/// The threads of a store.
+#[derive(Debug, Default)]
+pub(crate) struct Threads {
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl Bell {
+    /// There may be something to do.
+    pub(crate) fn ring(&self) {
+        self.state.lock().rings += 1;
+        self.rung.notify_all();
+    }
+
+    /// There will be nothing more to do.
+    fn end(&self) {
+        self.state.lock().is_over = true;
+        self.rung.notify_all();
+    }
+
+    /// How often it rang.
+    pub(crate) fn rings(&self) -> u64 {
+        self.state.lock().rings
+    }
+
+    /// Sleeps until it rings more often than `heard`, or for `nap` at most; false when it is over.
+    pub(crate) fn wait(&self, heard: u64, nap: Duration) -> bool {
+        let mut state = self.state.lock();
+        if state.rings == heard && !state.is_over {
+            self.rung.wait_for(&mut state, nap);
+        }
+        !state.is_over
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.lock().is_over
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+}
+
+impl Threads {
+    /// Starts one thread that flushes and `compactors` that compact.
+    ///
+    /// # Errors
+    /// If the system refuses a thread; those that were started end with the bell.
+    pub(crate) fn start(engine: &Arc<Engine>, compactors: usize) -> Result<Self, Error> {
+        let mut threads = Self::default();
+        threads.spawn("resilver-flush", engine, flush_round)?;
+        for _ in 0..compactors {
+            threads.spawn("resilver-compact", engine, compact_round)?;
+        }
+        Ok(threads)
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        engine: &Arc<Engine>,
+        round: fn(&Engine) -> Result<Work, Error>,
+    ) -> Result<(), Error> {
+        let engine = engine.clone();
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || serve(&engine, round));
+        self.handles.push(thread.map_err(|cause| Error::NoThread { cause })?);
+        Ok(())
+    }
+
+    /// Ends all threads, each after what it is at.
+    pub(crate) fn stop(&mut self, engine: &Engine) {
+        engine.bell.end();
+        engine.pacer.wake();
+        for handle in self.handles.drain(..) {
+            if handle.join().is_err() {
+                log::error!("a background thread panicked");
+            }
+        }
+    }
+}
+
+/// Whether a round found something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Done,
+    Nothing,
+}
+
+fn serve(engine: &Engine, round: fn(&Engine) -> Result<Work, Error>) {
+    loop {
+        let heard = engine.bell.rings();
+        let goes_on = match round(engine) {
+            Ok(Work::Done) => !engine.bell.is_over(),
+            Ok(Work::Nothing) => engine.bell.wait(heard, NAP),
+            Err(error) => {
+                if engine.bell.is_over() {
+                    return;
+                }
+                log::error!("background work failed and is tried again: {error}");
+                engine.bell.wait(engine.bell.rings(), PAUSE)
+            }
+        };
+        if !goes_on {
+            return;
+        }
+    }
+}
+
+fn flush_round(engine: &Engine) -> Result<Work, Error> {
+    engine.shorten_log();
+    let flushed = engine.flush_one();
+    engine.pacer.flushed(&flushed);
+    let flushed = flushed?;
+    engine.update_pressure();
+    if flushed {
+        engine.trim_log()?;
+        engine.bell.ring();
+        return Ok(Work::Done);
+    }
+    engine.prepare_log()?;
+    engine.mark_log();
+    engine.store.sweep()?;
+    Ok(Work::Nothing)
+}
+
+fn compact_round(engine: &Engine) -> Result<Work, Error> {
+    if !engine.compact_one()? {
+        return Ok(Work::Nothing);
+    }
+    engine.update_pressure();
+    engine.bell.ring();
+    Ok(Work::Done)
+}

@@ -1,0 +1,318 @@
+//! A store, opened.
+
+use std::{path::Path, sync::Arc};
+
+use bytes::Bytes;
+use lsm_core::{CompactionStrategy, Copying, StoreStats};
+use parking_lot::Mutex;
+use sst_format::KeyOrder;
+
+use crate::{
+    Background, Durability, Error, Items, Keyspace, Options, Scan, Snapshot, WriteBatch, background::Threads,
+    batch::Of, engine::Engine, opening,
+};
+
+/// The keyspace that is always there.
+pub(crate) const DEFAULT_KEYSPACE: &str = "default";
+
+/// A store, opened for writing by this process alone, or for reading.
+///
+/// ```
+/// use resilver::Db;
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("store");
+/// let db = Db::open(&path)?;
+/// db.put(b"key", b"value")?;
+/// db.close()?;
+///
+/// let db = Db::open(&path)?;
+/// assert_eq!(db.get(b"key")?.as_deref(), Some(&b"value"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Db {
+    engine: Arc<Engine>,
+    default: Keyspace,
+    threads: Mutex<Threads>,
+}
+
+/// What a store holds, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Its tables and what is in memory.
+    pub tables: StoreStats,
+    /// Bytes of the log's files.
+    pub log_bytes: u64,
+    /// The log's files.
+    pub log_segments: u64,
+    /// The newest change that reads see.
+    pub newest_seq: u64,
+}
+
+impl Db {
+    /// Opens the store at `path` for writing, and makes it if there is none.
+    ///
+    /// # Errors
+    /// If it is not a store, is open elsewhere, was written by a later release, or the disk refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Options::new().open(path)
+    }
+
+    /// Opens the store at `path` for reading: nothing on the disk is changed, and a process that writes to it
+    /// may go on. What is written there meanwhile is not seen. What is in the log and in no table yet is held in
+    /// memory.
+    ///
+    /// # Errors
+    /// If it is not a store, was written by a later release, or the disk refuses.
+    pub fn open_read_only(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        Self::of(opening::open_read_only(path.as_ref(), options)?)
+    }
+
+    pub(crate) fn open_with(path: &Path, options: Options) -> Result<Self, Error> {
+        let background = options.background;
+        let compactors = options.compaction_threads;
+        let db = Self::of(opening::open(path, options)?)?;
+        if background == Background::Threads {
+            *db.threads.lock() = Threads::start(&db.engine, compactors)?;
+        }
+        Ok(db)
+    }
+
+    fn of(engine: Engine) -> Result<Self, Error> {
+        let engine = Arc::new(engine);
+        let (tree, _) = engine
+            .store
+            .tree_named(DEFAULT_KEYSPACE)
+            .ok_or_else(|| Error::KeyspaceName { name: DEFAULT_KEYSPACE.into() })?;
+        let default = Keyspace::new(engine.clone(), tree, DEFAULT_KEYSPACE.into());
+        Ok(Self { engine, default, threads: Mutex::default() })
+    }
+
+    /// The keyspace that is always there, which the store's own `put`, `get` and others use.
+    #[must_use]
+    pub fn default_keyspace(&self) -> Keyspace {
+        self.default.clone()
+    }
+
+    /// A keyspace, made if there is none of that name, its keys sorted by their bytes.
+    ///
+    /// # Errors
+    /// If it is sorted otherwise, its name is empty or over 255 bytes, or the disk refuses.
+    pub fn keyspace(&self, name: &str) -> Result<Keyspace, Error> {
+        self.keyspace_ordered(name, &KeyOrder::Bytes)
+    }
+
+    /// A keyspace, made if there is none of that name, its keys sorted by `order`, which
+    /// [`Options::comparator`] must have named.
+    ///
+    /// # Errors
+    /// As [`keyspace`](Self::keyspace).
+    pub fn keyspace_ordered(&self, name: &str, order: &KeyOrder) -> Result<Keyspace, Error> {
+        self.engine.check_open()?;
+        if name.is_empty() || name.len() > 255 {
+            return Err(Error::KeyspaceName { name: name.into() });
+        }
+        let tree = match self.engine.store.tree_named(name) {
+            Some((tree, found)) if found.name() == order.name() => tree,
+            Some((_, found)) => {
+                let (found, asked) = (found.name().into(), order.name().into());
+                return Err(Error::OtherOrder { name: name.into(), found, asked });
+            }
+            None => self.engine.store.create_tree(name, order)?,
+        };
+        Ok(Keyspace::new(self.engine.clone(), tree, name.into()))
+    }
+
+    /// A keyspace that is there.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn find_keyspace(&self, name: &str) -> Result<Keyspace, Error> {
+        self.engine.check_open()?;
+        let found =
+            self.engine.store.tree_named(name).ok_or_else(|| Error::NoKeyspace { name: name.into() })?;
+        Ok(Keyspace::new(self.engine.clone(), found.0, name.into()))
+    }
+
+    /// What the store holds, in numbers.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let segments = self.engine.segments();
+        Stats {
+            tables: self.engine.store.stats(),
+            log_bytes: segments.iter().map(|segment| segment.file_len()).sum(),
+            log_segments: segments.len() as u64,
+            newest_seq: self.engine.store.visible().get(),
+        }
+    }
+
+    /// The names of all keyspaces, sorted.
+    #[must_use]
+    pub fn keyspaces(&self) -> Vec<Arc<str>> {
+        self.engine.store.names()
+    }
+
+    /// Ends a keyspace with everything in it. Whoever still holds it gets an error from then on.
+    ///
+    /// # Errors
+    /// If the disk refuses, it is gone already, is of another store, or the one that is always there.
+    pub fn drop_keyspace(&self, keyspace: &Keyspace) -> Result<(), Error> {
+        self.engine.check_open()?;
+        if keyspace.store_number() != self.engine.number {
+            return Err(Error::ForeignKeyspace);
+        }
+        if keyspace.tree_id() == self.default.tree_id() {
+            return Err(Error::DefaultKeyspace);
+        }
+        self.engine.store.drop_tree(keyspace.tree_id())?;
+        self.engine.store.sweep()?;
+        Ok(())
+    }
+
+    /// Writes a batch: all of it, or nothing.
+    ///
+    /// # Errors
+    /// If it is over a limit or of another store, the disk refuses, or the store is closed or only read.
+    pub fn write(&self, batch: &WriteBatch) -> Result<(), Error> {
+        self.write_with(batch, self.engine.options.durability)
+    }
+
+    /// As [`write`](Self::write), as durable as asked, whatever the store's own default.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_with(&self, batch: &WriteBatch, durability: Durability) -> Result<(), Error> {
+        match batch.of {
+            Of::Nobody => self.engine.check_open(),
+            Of::Store(number) if number == self.engine.number => self.engine.write(&batch.batch, durability),
+            Of::Store(_) | Of::Several => Err(Error::ForeignBatch),
+        }
+    }
+
+    /// Makes everything acknowledged so far survive a power cut.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the store is closed or only read.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.engine.sync()
+    }
+
+    /// A moment of the store that stays readable.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::take(&self.engine)
+    }
+
+    /// Makes tables of everything in memory.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the store is closed or only read.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.engine.flush()
+    }
+
+    /// Merges all tables of all keyspaces as far as they can be.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the store is closed or only read.
+    pub fn compact(&self) -> Result<(), Error> {
+        self.engine.compact_fully()
+    }
+
+    /// Lets a strategy choose compactions of every keyspace until it has none to choose.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the store is closed or only read.
+    pub fn compact_with(&self, strategy: &dyn CompactionStrategy) -> Result<(), Error> {
+        self.engine.compact_all(strategy)
+    }
+
+    /// Makes a store of its own at `dest`, a directory that is not there yet, with everything that is written by
+    /// now. Writes go on meanwhile. Tables are linked where the file system can, so a checkpoint shares their
+    /// damage; see [`checkpoint_copied`](Self::checkpoint_copied).
+    ///
+    /// # Errors
+    /// If `dest` is there, the disk refuses, or the store is closed or only read; then nothing is left there.
+    pub fn checkpoint(&self, dest: impl AsRef<Path>) -> Result<(), Error> {
+        self.engine.checkpoint(dest.as_ref(), Copying::Link)
+    }
+
+    /// As [`checkpoint`](Self::checkpoint), but every byte is copied, and nothing is shared.
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint).
+    pub fn checkpoint_copied(&self, dest: impl AsRef<Path>) -> Result<(), Error> {
+        self.engine.checkpoint(dest.as_ref(), Copying::Bytes)
+    }
+
+    /// Ends background work, makes everything durable and lets the store go. What is still held of it answers
+    /// [`Error::Closed`] from then on.
+    ///
+    /// # Errors
+    /// If not everything could be made durable; the store is closed all the same.
+    pub fn close(self) -> Result<(), Error> {
+        self.shut()
+    }
+
+    fn shut(&self) -> Result<(), Error> {
+        self.threads.lock().stop(&self.engine);
+        self.engine.close()
+    }
+
+    /// See [`Keyspace::get`], of the default keyspace.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.default.get(key)
+    }
+
+    /// See [`Keyspace::contains`], of the default keyspace.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn contains(&self, key: &[u8]) -> Result<bool, Error> {
+        self.default.contains(key)
+    }
+
+    /// See [`Keyspace::put`], of the default keyspace.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn put(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.default.put(key, value)
+    }
+
+    /// See [`Keyspace::delete`], of the default keyspace.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn delete(&self, key: &[u8]) -> Result<(), Error> {
+        self.default.delete(key)
+    }
+
+    /// See [`Keyspace::delete_range`], of the default keyspace.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn delete_range(&self, from: &[u8], to: &[u8]) -> Result<(), Error> {
+        self.default.delete_range(from, to)
+    }
+
+    /// See [`Keyspace::scan`], of the default keyspace.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn scan(&self, scan: Scan) -> Result<Items, Error> {
+        self.default.scan(scan)
+    }
+}
+
+impl Drop for Db {
+    /// Closes the store, unless that was done; an error is logged.
+    fn drop(&mut self) {
+        if let Err(error) = self.shut() {
+            log::error!("closing the store failed: {}", error.to_told());
+        }
+    }
+}

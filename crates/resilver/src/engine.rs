@@ -1,0 +1,305 @@
+//! A store while it is open: its trees, its log, and the one way a write takes through both.
+//!
+//! **Invariant**: what is acknowledged is in the log as durably as was asked, and shows to every read that
+//! begins afterwards. A table is never durable before the log is up to its newest entry, so what a power cut
+//! leaves is a prefix.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use lsm_core::{Batch, Change, CompactionStrategy, Copying, Edit, Store};
+use lsm_io::{EpochWorker, LockGuard};
+use lsm_wal::{Log, LogError, SegmentRecord};
+use parking_lot::Mutex;
+use sst_format::SeqNo;
+
+use crate::{
+    Background, Durability, Error, Options, Snapshot, background::Bell, journal::record_of, pacing::Pacer,
+};
+
+/// How long to wait at once for a job that is in the way.
+const WAIT_FOR_JOBS: Duration = Duration::from_millis(5);
+
+/// A store while it is open.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    /// Unique in the process: which store a batch or a keyspace is of.
+    pub(crate) number: u64,
+    pub(crate) options: Options,
+    pub(crate) store: Arc<Store>,
+    /// None in a store that is only read.
+    log: Option<Log>,
+    worker: Arc<EpochWorker>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) pacer: Pacer,
+    is_closed: AtomicBool,
+    /// Held until the last handle is gone, or the store is closed.
+    lock: Mutex<Option<LockGuard>>,
+}
+
+/// What an engine is made of.
+pub(crate) struct Parts {
+    pub(crate) options: Options,
+    pub(crate) store: Arc<Store>,
+    pub(crate) log: Option<Log>,
+    pub(crate) worker: Arc<EpochWorker>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) lock: Option<LockGuard>,
+}
+
+impl Engine {
+    pub(crate) fn new(parts: Parts) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let Parts { options, store, log, worker, bell, lock } = parts;
+        Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            pacer: Pacer::new(&options),
+            options,
+            store,
+            log,
+            worker,
+            bell,
+            is_closed: AtomicBool::new(false),
+            lock: Mutex::new(lock),
+        }
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        if self.is_closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    fn log(&self) -> Result<&Log, Error> {
+        self.check_open()?;
+        self.log.as_ref().ok_or(Error::ReadOnly)
+    }
+
+    /// Writes a batch: when it returns, the batch is as durable as asked and shows.
+    pub(crate) fn write(&self, batch: &Batch, durability: Durability) -> Result<(), Error> {
+        batch.check()?;
+        let log = self.log()?;
+        let Ok(count) = u32::try_from(batch.len()) else { unreachable!("a batch counts in 32 bits") };
+        if count == 0 {
+            return Ok(());
+        }
+        self.store.check_trees(batch.trees())?;
+        self.wait_for_room(batch.bytes().len())?;
+        let pass = self.store.enter();
+        let payload = bytes::Bytes::copy_from_slice(batch.bytes());
+        let appended = match log.append(payload, count, durability.into()) {
+            Ok(seqs) => {
+                self.store.apply(&pass, SeqNo::new(seqs.first.get()), batch.ops());
+                Ok(seqs)
+            }
+            Err(LogError::NotAppended { seqs, fault }) => Err((seqs, LogError::NotAppended { seqs, fault })),
+            Err(error) => return Err(error.into()),
+        };
+        let seqs = appended.as_ref().unwrap_or_else(|(seqs, _)| seqs);
+        // Void numbers are published too: nobody must wait for them.
+        self.store.publish(&pass, SeqNo::new(seqs.first.get()), seqs.count());
+        drop(pass);
+        if let Err((_, error)) = appended {
+            return Err(error.into());
+        }
+        self.after_write();
+        Ok(())
+    }
+
+    fn wait_for_room(&self, bytes: usize) -> Result<(), Error> {
+        if self.options.background == Background::Inline && self.store.sealed_memtables() > 0 {
+            // A flush failed before. If it does again, nothing of this write has happened yet.
+            let again = self.work_off();
+            return again.map_err(|error| Error::Stalled { cause: Arc::new(error) });
+        }
+        self.pacer.wait_for_room(self, bytes)
+    }
+
+    /// What fails here is not the write's failure: that is in the log by now, and shows.
+    fn after_write(&self) {
+        let (active, _) = self.store.memtable_bytes();
+        if active >= self.options.memtable_bytes {
+            self.store.seal_full(self.options.memtable_bytes);
+            self.update_pressure();
+            match self.options.background {
+                Background::Threads => self.bell.ring(),
+                Background::Inline => {
+                    if let Err(error) = self.work_off() {
+                        log::error!("work beside a write failed and is tried again by the next: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes everything acknowledged so far durable.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        Ok(self.log()?.sync()?)
+    }
+
+    /// Makes tables of everything in memory.
+    pub(crate) fn flush(&self) -> Result<(), Error> {
+        self.log()?;
+        self.store.seal_all();
+        while self.flush_one()? {}
+        self.trim_log()
+    }
+
+    /// Flushes the oldest sealed memtables, if there are any.
+    pub(crate) fn flush_one(&self) -> Result<bool, Error> {
+        let log = self.log.as_ref().ok_or(Error::ReadOnly)?;
+        let Some(job) = self.store.plan_flush() else { return Ok(false) };
+        if log.durable().get() <= job.upto().get() {
+            log.sync()?;
+        }
+        self.store.run_flush(job, &|| self.bell.is_over())?;
+        Ok(true)
+    }
+
+    /// Runs the compaction that is needed most, if one is.
+    pub(crate) fn compact_one(&self) -> Result<bool, Error> {
+        let Some(compaction) = self.store.plan_compaction() else { return Ok(false) };
+        self.store.run_compaction(compaction, &|| self.bell.is_over())?;
+        self.store.sweep()?;
+        Ok(true)
+    }
+
+    /// Lets a strategy choose in every tree until it has nothing to choose.
+    pub(crate) fn compact_all(&self, strategy: &dyn CompactionStrategy) -> Result<(), Error> {
+        self.log()?;
+        for name in self.store.names() {
+            let Some((tree, _)) = self.store.tree_named(&name) else { continue };
+            while let Some(compaction) = self.store.plan_with(tree, strategy) {
+                self.store.run_compaction(compaction, &|| self.bell.is_over())?;
+            }
+        }
+        self.update_pressure();
+        self.store.sweep()?;
+        Ok(())
+    }
+
+    /// Merges everything that is there by now, waiting for jobs that are in the way.
+    pub(crate) fn compact_fully(&self) -> Result<(), Error> {
+        self.flush()?;
+        let major = self.store.major();
+        for name in self.store.names() {
+            let Some((tree, _)) = self.store.tree_named(&name) else { continue };
+            while !self.store.is_done(tree, &major) {
+                match self.store.plan_with(tree, &major) {
+                    Some(compaction) => _ = self.store.run_compaction(compaction, &|| self.bell.is_over())?,
+                    None if self.store.stuck_jobs() > 0 => return Err(Error::Stuck),
+                    None => _ = self.bell.wait(self.bell.rings(), WAIT_FOR_JOBS),
+                }
+                self.check_open()?;
+            }
+        }
+        self.update_pressure();
+        self.store.sweep()?;
+        Ok(())
+    }
+
+    /// Makes a checkpoint.
+    pub(crate) fn checkpoint(&self, dest: &Path, copying: Copying) -> Result<(), Error> {
+        let log = self.log()?;
+        let checkpoint = self.store.begin_checkpoint();
+        if log.durable().get() <= checkpoint.upto().get() {
+            log.sync()?;
+        }
+        self.store.make_checkpoint(checkpoint, dest, copying)?;
+        self.trim_log()
+    }
+
+    /// Does on this thread what background threads would.
+    pub(crate) fn work_off(&self) -> Result<(), Error> {
+        while self.flush_one()? {}
+        self.trim_log()?;
+        while self.compact_one()? {}
+        self.store.sweep()?;
+        Ok(())
+    }
+
+    /// Lets segments go whose every entry is in tables.
+    pub(crate) fn trim_log(&self) -> Result<(), Error> {
+        let log = self.log.as_ref().ok_or(Error::ReadOnly)?;
+        let keep = lsm_wal::SeqNo::new(self.store.flushed().get() + 1);
+        let gone = log.trim(keep);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let drops = gone.iter().map(|segment| Change::DropSegment { number: segment.number.get() });
+        self.store.keeper().record(&Edit { changes: drops.collect() })?;
+        gone.iter().for_each(|segment| self.store.let_file_go(segment.path(self.store.dir())));
+        self.store.sweep()?;
+        Ok(())
+    }
+
+    /// The log's segments.
+    pub(crate) fn segments(&self) -> Vec<SegmentRecord> {
+        match &self.log {
+            Some(log) => log.segments(),
+            None => self.store.keeper().catalog().segments.values().map(record_of).collect(),
+        }
+    }
+
+    fn log_bytes(&self) -> u64 {
+        self.segments().iter().map(SegmentRecord::file_len).sum()
+    }
+
+    /// Seals what holds on to the log once that is too long.
+    pub(crate) fn shorten_log(&self) {
+        if self.log_bytes() > self.options.log_bytes_max {
+            self.store.seal_all();
+        }
+    }
+
+    /// Takes the debt of the store into account when writers ask for room.
+    pub(crate) fn update_pressure(&self) {
+        self.pacer.update(self);
+    }
+
+    /// States in an idle log how far it is durable.
+    pub(crate) fn mark_log(&self) {
+        if let Some(log) = &self.log {
+            log.mark();
+        }
+    }
+
+    pub(crate) fn check_snapshot(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        if snapshot.engine.number == self.number { Ok(()) } else { Err(Error::ForeignSnapshot) }
+    }
+
+    /// Prepares the next segment of the log, if none stands ready.
+    pub(crate) fn prepare_log(&self) -> Result<(), Error> {
+        if let Some(log) = self.log.as_ref().filter(|log| log.wants_spare()) {
+            log.prepare_spare().map_err(|fault| LogError::NotSynced { fault: Arc::new(fault) })?;
+        }
+        Ok(())
+    }
+
+    /// Says so once, makes everything durable and lets the lock go. The threads have ended before.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        if self.is_closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let closed = self.log.as_ref().map_or(Ok(()), Log::close);
+        let swept = self.store.sweep();
+        let stopped = self.worker.stop();
+        *self.lock.lock() = None;
+        closed?;
+        swept?;
+        stopped.map_err(|cause| Error::NotStopped { cause })
+    }
+}
+
+impl From<Durability> for lsm_wal::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Buffered => Self::Buffered,
+            Durability::Synced => Self::Synced,
+        }
+    }
+}

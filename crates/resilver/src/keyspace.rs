@@ -1,0 +1,150 @@
+//! A keyspace: keys of a store that live and are sorted by themselves.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lsm_core::{Batch, KeyRange, TreeId};
+
+use crate::{
+    Durability, Error, Items, Scan, Snapshot,
+    engine::Engine,
+    scan::{Direction, Values},
+};
+
+/// Keys of a store that live and are sorted by themselves; clones are the same one.
+///
+/// ```
+/// use resilver::Db;
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("store");
+/// let db = Db::open(&path)?;
+/// let users = db.keyspace("users")?;
+/// users.put(b"ann", b"1")?;
+/// assert!(users.contains(b"ann")?);
+/// assert!(!db.contains(b"ann")?); // the default keyspace is another
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Keyspace {
+    engine: Arc<Engine>,
+    tree: TreeId,
+    name: Arc<str>,
+}
+
+impl Keyspace {
+    pub(crate) fn new(engine: Arc<Engine>, tree: TreeId, name: Arc<str>) -> Self {
+        Self { engine, tree, name }
+    }
+
+    pub(crate) fn tree_id(&self) -> TreeId {
+        self.tree
+    }
+
+    pub(crate) fn store_number(&self) -> u64 {
+        self.engine.number
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value of a key, if it has one.
+    ///
+    /// # Errors
+    /// If the answer depends on lost bytes, the disk refuses, or the store is closed.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.engine.check_open()?;
+        Ok(self.engine.store.get(self.tree, key, None)?.map(|visible| visible.value))
+    }
+
+    /// The value a key had when a snapshot was taken.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and if the snapshot is of another store.
+    pub fn get_at(&self, snapshot: &Snapshot, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.engine.check_open()?;
+        self.engine.check_snapshot(snapshot)?;
+        Ok(self.engine.store.get(self.tree, key, Some(&snapshot.inner))?.map(|visible| visible.value))
+    }
+
+    /// Whether a key has a value.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn contains(&self, key: &[u8]) -> Result<bool, Error> {
+        Ok(self.get(key)?.is_some())
+    }
+
+    /// Sets a key's value.
+    ///
+    /// # Errors
+    /// If it is over a limit, the disk refuses, or the store is closed or only read.
+    pub fn put(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.write(key.len() + value.len(), |batch| batch.put(self.tree, key, value))
+    }
+
+    /// Removes a key.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn delete(&self, key: &[u8]) -> Result<(), Error> {
+        self.write(key.len(), |batch| batch.delete(self.tree, key))
+    }
+
+    /// Removes a key that was put at most once since it was last deleted: cheaper to forget than a delete, and
+    /// wrong for a key that was put twice.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn single_delete(&self, key: &[u8]) -> Result<(), Error> {
+        self.write(key.len(), |batch| batch.single_delete(self.tree, key))
+    }
+
+    /// Removes every key from `from` up to, not including, `to`.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn delete_range(&self, from: &[u8], to: &[u8]) -> Result<(), Error> {
+        self.write(from.len() + to.len(), |batch| batch.delete_range(self.tree, from, to))
+    }
+
+    /// Walks over keys and values. It sees the store as it is now, or as its snapshot does, whatever is written
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// If the disk refuses, the store is closed, or the snapshot is of another store.
+    pub fn scan(&self, scan: Scan) -> Result<Items, Error> {
+        self.engine.check_open()?;
+        let snapshot = scan.snapshot.as_ref();
+        snapshot.map_or(Ok(()), |snapshot| self.engine.check_snapshot(snapshot))?;
+        let mut range = KeyRange::all().between(scan.lower.bound(), scan.upper.bound());
+        if scan.values == Values::LeftOut {
+            range = range.keys_only();
+        }
+        let iter = self.engine.store.iter(self.tree, range, snapshot.map(|snapshot| &snapshot.inner))?;
+        Ok(Items {
+            engine: self.engine.clone(),
+            iter,
+            is_reverse: scan.direction == Direction::Reverse,
+            ended: false,
+        })
+    }
+
+    fn write(&self, room: usize, fill: impl FnOnce(&mut Batch)) -> Result<(), Error> {
+        let mut batch = Batch::with_capacity(room + 32);
+        fill(&mut batch);
+        self.engine.write(&batch, self.engine.options.durability)
+    }
+
+    /// As durable as asked, whatever the store's own default.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn put_with(&self, key: &[u8], value: &[u8], durability: Durability) -> Result<(), Error> {
+        let mut batch = Batch::with_capacity(key.len() + value.len() + 32);
+        batch.put(self.tree, key, value);
+        self.engine.write(&batch, durability)
+    }
+}

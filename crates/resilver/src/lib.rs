@@ -1,0 +1,46 @@
+//! Resilver: an embedded key-value store that gives back the right bytes after the medium has not.
+//!
+//! ```
+//! use resilver::Db;
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("store");
+//! let db = Db::open(&path)?;
+//! db.put(b"key", b"value")?;
+//! assert_eq!(db.get(b"key")?.as_deref(), Some(&b"value"[..]));
+//! db.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! * [`Db`], [`Keyspace`], [`WriteBatch`], [`Snapshot`], [`Scan`]: what is in a store, and how it changes.
+//! * [`Options`]: how it is opened; everything is automatic unless said otherwise.
+//! * [`Error`]: damage, a disk that refuses, or misuse; each message says what to do.
+//!
+//! The layers below can be used alone: `page_ecc`, `sst_format`, `lsm_io`, `lsm_wal`, `lsm_core`.
+#![forbid(unsafe_code)]
+
+// What a user holds.
+mod batch;
+mod db;
+mod error;
+mod keyspace;
+mod options;
+mod scan;
+mod snapshot;
+
+// What is behind it.
+mod background;
+mod engine;
+mod journal;
+mod opening;
+mod pacing;
+
+pub use batch::WriteBatch;
+pub use db::{Db, Stats};
+pub use error::{Error, Loss};
+pub use keyspace::Keyspace;
+pub use lsm_core::{CompactionStrategy, LevelStats, Leveled, Major, StoreStats, TreeStats};
+pub use options::{Background, Creation, Durability, LogLoss, Options};
+pub use page_ecc::Scheme;
+pub use scan::{Items, Scan};
+pub use snapshot::Snapshot;
+pub use sst_format::{Codec, Comparator, FalsePositiveRate, FilterPolicy, KeyOrder, ZstdLevel};

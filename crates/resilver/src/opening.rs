@@ -1,0 +1,230 @@
+//! From a directory to a store that is open: identity, manifest, log, and what crashes left behind.
+//!
+//! **Invariants**: a refused open changes nothing on the disk. A kill at any moment of the very first open
+//! leaves something that the next one finishes. Nothing is removed before the manifest is settled and the log
+//! goes on.
+
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use lsm_core::{
+    BatchView, Catalog, Change, Edit, Error as TreeError, Keeper, Leveled, Manifest, ManifestError,
+    NoWitness, Recovered, Soundness, Store, StoreOptions,
+};
+use lsm_io::{EpochWorker, Fs, Limits, LockGuard};
+use lsm_wal::{Finding, Log, LogOptions, Recovery, Replayed, Whereabouts};
+use page_ecc::Uid;
+use sst_format::{KeyOrder, SeqNo, TableOptions};
+
+use crate::{
+    Creation, Error, LogLoss, Options,
+    background::Bell,
+    db::DEFAULT_KEYSPACE,
+    engine::{Engine, Parts},
+    journal::{Journal, record_of},
+};
+
+/// The file whose lock says that a store is open for writing.
+const LOCK: &str = "LOCK";
+
+/// Opens for writing.
+pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
+    let seen = look(path, &options)?;
+    if let Seen::Nothing = seen {
+        make_dir(&options.fs, path)?;
+    }
+    let lock = lock(path, &options)?;
+    let worker = Arc::new(EpochWorker::start(Limits::default())?);
+    // Somebody may have had the store open until now: only what is read under the lock counts.
+    let (fs, orders) = (&options.fs, &options.orders);
+    let recovered = match Recovered::read(fs, path, orders) {
+        Ok(recovered) => Some(recovered),
+        Err(ManifestError::NotAStore { .. } | ManifestError::Unfinished { .. }) => None,
+        Err(error) => return Err(TreeError::from(error).into()),
+    };
+    // A log that is refused is refused before anything is written. A checkpoint has none.
+    let catalog = recovered.as_ref().map(|recovered| recovered.catalog().clone());
+    let scanned = catalog.filter(|catalog| !catalog.is_checkpoint);
+    let scanned = scanned.map(|catalog| scan_log(&catalog, path, &options)).transpose()?;
+    let (manifest, findings) = match recovered {
+        Some(recovered) => {
+            let findings = recovered.findings().to_vec();
+            (Manifest::resume(recovered, &worker, random()?), findings)
+        }
+        None => Manifest::open_or_create(fs, path, &worker, orders, random()?, random()?)?,
+    };
+    if manifest.catalog().is_checkpoint {
+        manifest.record(&Edit::new().and(Change::Rebirth { store: random()? }))?;
+    }
+    let bell = Arc::new(Bell::default());
+    let store = Arc::new(Store::new(
+        store_options(path, &options, &bell),
+        worker.clone(),
+        Keeper::Manifest(Box::new(manifest)),
+    ));
+    if store.tree_named(DEFAULT_KEYSPACE).is_none() {
+        store.create_tree(DEFAULT_KEYSPACE, &KeyOrder::Bytes)?;
+    }
+    // Replay may flush, before anything that crashes left behind is gone.
+    store.keep_off_orphans()?;
+    let log = take_up_log(scanned, &store, &worker, &options)?;
+    let is_damaged = findings.iter().any(|finding| finding.fault.is_damage());
+    store.let_orphans_go(if is_damaged { Soundness::Damaged } else { Soundness::Sound })?;
+    let engine = Engine::new(Parts { options, store, log: Some(log), worker, bell, lock: Some(lock) });
+    engine.trim_log()?;
+    engine.store.sweep()?;
+    Ok(engine)
+}
+
+/// Opens for reading alone: nothing is written, and nobody is kept from writing.
+pub(crate) fn open_read_only(path: &Path, options: Options) -> Result<Engine, Error> {
+    let recovered = Recovered::read(&options.fs, path, &options.orders).map_err(TreeError::from)?;
+    let catalog = recovered.catalog().clone();
+    let worker = Arc::new(EpochWorker::start(Limits::default())?);
+    let bell = Arc::new(Bell::default());
+    let keeper = Keeper::Nobody(catalog.clone());
+    let store = Arc::new(Store::new(store_options(path, &options, &bell), worker.clone(), keeper));
+    let recovery = scan_log(&catalog, path, &options)?;
+    replay(&recovery, &store, None, &options)?;
+    Ok(Engine::new(Parts { options, store, log: None, worker, bell, lock: None }))
+}
+
+/// What stands at a path.
+enum Seen {
+    Nothing,
+    Store,
+    /// An empty directory, or what a kill inside the first open left.
+    Beginnings,
+}
+
+fn look(path: &Path, options: &Options) -> Result<Seen, Error> {
+    let seen = match Recovered::read(&options.fs, path, &options.orders) {
+        Ok(_) => Seen::Store,
+        // The first open makes no tables before the manifest is done: they are of a checkpoint that was cut short.
+        Err(ManifestError::Unfinished { .. }) if holds_tables(path, options)? => {
+            return Err(Error::NotEmpty { path: path.into() });
+        }
+        Err(ManifestError::Unfinished { .. }) => Seen::Beginnings,
+        Err(ManifestError::NotAStore { .. }) => match options.fs.list(path) {
+            Ok(entries) if entries.iter().all(|entry| entry.name == Path::new(LOCK)) => Seen::Beginnings,
+            Ok(_) => return Err(Error::NotEmpty { path: path.into() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Seen::Nothing,
+            Err(error) => return Err(error.into()),
+        },
+        Err(error) => return Err(TreeError::from(error).into()),
+    };
+    match (&seen, options.creation) {
+        (Seen::Store, Creation::Always) => Err(Error::Exists { path: path.into() }),
+        (Seen::Nothing | Seen::Beginnings, Creation::Never) => Err(Error::NotAStore { path: path.into() }),
+        _ => Ok(seen),
+    }
+}
+
+fn holds_tables(path: &Path, options: &Options) -> Result<bool, Error> {
+    let entries = options.fs.list(path)?;
+    Ok(entries.iter().any(|entry| entry.name.extension().is_some_and(|extension| extension == "table")))
+}
+
+fn make_dir(fs: &Arc<dyn Fs>, path: &Path) -> Result<(), Error> {
+    match fs.create_dir(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn lock(path: &Path, options: &Options) -> Result<LockGuard, Error> {
+    options.fs.lock(&path.join(LOCK)).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock => Error::InUse { path: path.into() },
+        _ => error.into(),
+    })
+}
+
+fn take_up_log(
+    scanned: Option<Recovery>,
+    store: &Arc<Store>,
+    worker: &Arc<EpochWorker>,
+    options: &Options,
+) -> Result<Log, Error> {
+    let scan = || scan_log(&store.keeper().catalog(), store.dir(), options);
+    let recovery = scanned.map_or_else(scan, Ok)?;
+    let first = store.visible().get() + 1;
+    let log_options =
+        LogOptions::default().segment_bytes(options.segment_bytes).first_seq(lsm_wal::SeqNo::new(first));
+    let journal = Arc::new(Journal::new(store.clone()));
+    let log =
+        recovery.open(worker.clone(), journal, log_options).map_err(|cause| Error::LogRefused { cause })?;
+    replay(&recovery, store, Some(&log), options)?;
+    for finding in recovery.findings() {
+        if let Finding::Unrecorded { path } = finding {
+            store.let_file_go(path.clone());
+        }
+    }
+    store.replayed(SeqNo::new(log.next_seq().get() - 1));
+    Ok(log)
+}
+
+fn scan_log(catalog: &Catalog, path: &Path, options: &Options) -> Result<Recovery, Error> {
+    let at = Whereabouts::new(options.fs.clone(), path, catalog.store);
+    let records: Vec<_> = catalog.segments.values().map(record_of).collect();
+    let recovery = Recovery::scan(at, &records)?;
+    let losses = recovery.losses();
+    match options.log_loss {
+        LogLoss::Refuse if !losses.is_empty() => Err(Error::LogLost { losses }),
+        _ => Ok(recovery),
+    }
+}
+
+/// Puts what the log holds into memtables, and into tables where it is too much for memory.
+fn replay(recovery: &Recovery, store: &Store, log: Option<&Log>, options: &Options) -> Result<(), Error> {
+    recovery.replay(|what, _| {
+        match what {
+            Replayed::Changes { seqs, payload } => {
+                let batch = BatchView::parse(&payload).map_err(|cause| Error::LogForeign { cause })?;
+                store.replay(SeqNo::new(seqs.first.get()), batch.ops());
+            }
+            // Refused before, unless it was accepted.
+            Replayed::Lost(loss) => log::error!("{loss}"),
+        }
+        if log.is_some() && store.memtable_bytes().0 >= options.memtable_bytes {
+            store.seal_full(options.memtable_bytes);
+            while let Some(job) = store.plan_flush() {
+                store.run_flush(job, &|| false)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn store_options(path: &Path, options: &Options, bell: &Arc<Bell>) -> StoreOptions {
+    let tables = TableOptions::new()
+        .block_bytes(options.block_bytes)
+        .codec(options.codec)
+        .filter(options.filter)
+        .scheme(options.protection);
+    let leveled = Leveled::new().base_bytes(options.level_base_bytes).output_bytes(options.table_bytes);
+    StoreOptions {
+        fs: options.fs.clone(),
+        dir: PathBuf::from(path),
+        tables,
+        table_bytes: options.table_bytes,
+        cache_bytes: options.cache_bytes,
+        open_files: options.open_files_max,
+        leveled,
+        orders: options.orders.clone(),
+        witness: Arc::new(NoWitness),
+        waker: bell.clone().into(),
+        new_uid: Arc::new(|| random().expect("the system gave random bytes when the store was opened")),
+        now: Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),
+    }
+}
+
+/// 128 random bits.
+fn random() -> Result<Uid, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|cause| Error::NoRandomness { cause })?;
+    Ok(Uid::new(bytes))
+}
