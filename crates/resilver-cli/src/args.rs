@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use page_ecc::{InnerCode, Scheme};
 
+use crate::access::{CheckpointOptions, DumpOptions, LoadOptions, ScanOptions, Store};
 use crate::size::Bytes;
 
 /// Protects files against damage, checks them and brings them back.
@@ -17,13 +18,15 @@ pub(crate) struct Arguments {
     /// Says nothing on stderr but errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) store: Store,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine; 1 could not do it; 2 wrong usage; 3 damage found and corrected, or correctable \
-when only looking; 4 data lost, listed in the output.";
+when only looking; 4 data lost, listed in the output; 6 the store is open elsewhere.";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -35,6 +38,41 @@ pub(crate) enum Command {
     Recover(RecoverOptions),
     /// Damages a file on purpose: a fire drill. Its modification time stays, as with rot.
     Damage(DamageOptions),
+    /// Sets a key's value; makes the store if there is none.
+    Put { key: String, value: String },
+    /// Prints a key's value.
+    Get { key: String },
+    /// Removes a key.
+    Delete { key: String },
+    /// Removes every key from FROM up to, not including, TO.
+    DeleteRange { from: String, to: String },
+    /// Prints keys and values in key order.
+    Scan {
+        #[command(flatten)]
+        options: ScanOptions,
+    },
+    /// Puts every line of a file, or of stdin, into the store.
+    Load {
+        #[command(flatten)]
+        options: LoadOptions,
+    },
+    /// Prints everything in a form that `load` takes.
+    Dump {
+        #[command(flatten)]
+        options: DumpOptions,
+    },
+    /// Says what a store holds, level by level.
+    Stats,
+    /// Makes a store of its own at DEST, as of now.
+    Checkpoint {
+        #[command(flatten)]
+        options: CheckpointOptions,
+    },
+    /// Does what lines on stdin say to a store, and says what it sees: for campaigns driven from outside.
+    Drill {
+        #[command(subcommand)]
+        command: crate::drill::Command,
+    },
 }
 
 #[derive(Args, Debug)]

@@ -64,15 +64,45 @@ pub(crate) enum Failure {
     Random(getrandom::Error),
     #[error("{0}")]
     Usage(String),
+    #[error("{}", with_causes(.0))]
+    Store(#[from] resilver::Error),
+    #[error("unsupported: {0} is not built yet")]
+    Unsupported(String),
+    #[error("line {line}: {cause}")]
+    Line { line: u64, cause: String },
+    #[error("there is no key {0}; `resilver scan --keys-only` lists those that are")]
+    NoKey(String),
+    #[error("no store is named; give --db PATH, or set RESILVER_DB")]
+    NoStore,
+    #[error("stdin cannot be read: {0}")]
+    Stdin(io::Error),
+    #[error("the output cannot be written: {0}")]
+    Stdout(io::Error),
     #[error("{place} is behind the end of {}, which has {len} bytes; nothing was changed", path.display())]
     BehindEnd { path: PathBuf, place: String, len: u64 },
 }
 
+impl From<crate::drill::BadOpts> for Failure {
+    fn from(bad: crate::drill::BadOpts) -> Self {
+        match bad {
+            crate::drill::BadOpts::Unsupported { name, value } => {
+                Self::Unsupported(format!("{name}={value}"))
+            }
+            bad => Self::Usage(bad.to_string()),
+        }
+    }
+}
+
 impl Failure {
-    pub(crate) const fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::IsSeal(_) | Self::SealIsFile(_) => Exit::Usage,
             Self::DescriptorGone(_) => Exit::Lost,
+            Self::Store(resilver::Error::InUse { .. }) => Exit::InUse,
+            Self::Store(error) if error.is_loss() => Exit::Lost,
+            // A reader that goes away is no failure.
+            Self::Stdout(cause) if cause.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
+            Self::NoStore | Self::Line { .. } => Exit::Usage,
             _ => Exit::Failed,
         }
     }
@@ -98,9 +128,32 @@ impl Failure {
             Self::NotHealed { .. } => "not_healed",
             Self::Random(_) => "random",
             Self::Usage(_) => "usage",
+            Self::Store(_) => "store",
+            Self::Unsupported(_) => "unsupported",
+            Self::Line { .. } => "line",
+            Self::NoKey(_) => "no_key",
+            Self::NoStore => "no_store",
+            Self::Stdin(_) => "stdin",
+            Self::Stdout(_) => "stdout",
             Self::BehindEnd { .. } => "behind_end",
         }
     }
+}
+
+/// An error and all that led to it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let more = next.to_string();
+        // A layer that only passes an error on says the same again.
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = next.source();
+    }
+    text
 }
 
 /// What to do about an error of the system.

@@ -275,3 +275,16 @@ fn failed(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Failure 
         _ => Failure::Io { verb, path, cause },
     }
 }
+
+/// The lines of a file.
+pub(crate) fn open_lines(path: &Path) -> Result<io::BufReader<File>, Failure> {
+    let opened = File::open(path).map(io::BufReader::new);
+    opened.map_err(|cause| Failure::Io { verb: "open", path: path.into(), cause })
+}
+
+/// The lines of a file, and how many bytes they are.
+pub(crate) fn open_lines_and_len(path: &Path) -> Result<(io::BufReader<File>, u64), Failure> {
+    let lines = open_lines(path)?;
+    let len = lines.get_ref().metadata().map_or(0, |metadata| metadata.len());
+    Ok((lines, len))
+}

@@ -4,8 +4,10 @@
 //! goes to stdout, progress and messages to stderr; a reader that goes away ends nothing badly.
 #![forbid(unsafe_code)]
 
+mod access;
 mod args;
 mod damage;
+mod drill;
 mod failure;
 mod files;
 mod foresee;
@@ -35,12 +37,22 @@ use crate::voice::Voice;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let voice = Voice::new(arguments.quiet);
+    let (voice, store) = (Voice::new(arguments.quiet), &arguments.store);
     let (name, outcome) = match &arguments.command {
         Command::Protect(options) => ("protect", protect::run(options, &voice)),
         Command::Verify(options) => ("verify", verify::run(options, &voice)),
         Command::Recover(options) => ("recover", recover::run(options, &voice)),
         Command::Damage(options) => ("damage", damage::run(options)),
+        Command::Put { key, value } => ("put", access::put(store, key, value)),
+        Command::Get { key } => ("get", access::get(store, key)),
+        Command::Delete { key } => ("delete", access::delete(store, key)),
+        Command::DeleteRange { from, to } => ("delete-range", access::delete_range(store, from, to)),
+        Command::Scan { options } => ("scan", access::scan(store, options, arguments.json)),
+        Command::Load { options } => ("load", access::load(store, options, &voice)),
+        Command::Dump { options } => ("dump", access::dump(store, options)),
+        Command::Stats => ("stats", access::stats(store)),
+        Command::Checkpoint { options } => ("checkpoint", access::checkpoint(store, options)),
+        Command::Drill { command } => ("drill", drill::run(command)),
     };
     let report = outcome.unwrap_or_else(|failure| {
         voice.complain(&failure);

@@ -185,7 +185,10 @@ fn fill_new(old: &Pair, found: &Survey, new: &Regular) -> Result<u64, Failure> {
         copy_raw(file, new, copied)?;
     }
     new.set_len(sealed_len)?;
-    let seal = old.seal.as_ref().map(|seal| Ok(Half { file: seal.file.duplicate()?, state: seal.state }));
+    let seal = old
+        .seal
+        .as_ref()
+        .map(|seal| Ok::<_, Failure>(Half { file: seal.file.duplicate()?, state: seal.state }));
     let mut pair = Pair {
         descriptor: old.descriptor.clone(),
         file: Some(Half::new(new.duplicate()?)?),

@@ -16,6 +16,7 @@ pub(crate) enum Exit {
     Usage = 2,
     Damage = 3,
     Lost = 4,
+    InUse = 6,
 }
 
 impl From<Exit> for ExitCode {
@@ -33,6 +34,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Of a command that printed as it went.
+    pub(crate) fn silent(exit: Exit) -> Self {
+        Self { exit, text: String::new(), json: Value::Null }
+    }
+
     pub(crate) fn of_failure(failure: &Failure) -> Self {
         let error = json!({ "kind": failure.kind(), "message": failure.to_string() });
         Self { exit: failure.exit(), text: String::new(), json: json!({ "error": error }) }
@@ -40,7 +46,7 @@ impl Report {
 
     /// Prints to stdout; a reader that has gone away is no failure.
     pub(crate) fn print(mut self, command: &str, as_json: bool, voice: &Voice) -> Exit {
-        let text = if as_json {
+        let text = if as_json && !self.json.is_null() {
             self.json["format"] = json!({ "command": command, "version": 1 });
             format!("{:#}\n", self.json)
         } else {
