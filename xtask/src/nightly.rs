@@ -42,6 +42,21 @@ const PARTS: &[Part] = &[
         proves: "the command restores a damaged file, or names what is lost and touches nothing",
         words: "test --release -p resilver-cli --tests",
     },
+    Part {
+        name: "store-model",
+        proves: "whatever is done to a store, every read agrees with a plain model",
+        words: "test --release -p resilver-tests --test laws model::",
+    },
+    Part {
+        name: "store-crash",
+        proves: "a store comes back from a kill or a power cut at any moment with what it acknowledged",
+        words: "test --release -p resilver-tests --test laws crash::",
+    },
+    Part {
+        name: "store-faults",
+        proves: "whatever operation fails, errors are typed, nothing acknowledged is lost, nothing hangs",
+        words: "test --release -p resilver-tests --test laws faults::",
+    },
 ];
 
 const MINUTES: u64 = 10;

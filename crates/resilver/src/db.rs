@@ -183,7 +183,7 @@ impl Db {
     /// As [`write`](Self::write).
     pub fn write_with(&self, batch: &WriteBatch, durability: Durability) -> Result<(), Error> {
         match batch.of {
-            Of::Nobody => self.engine.check_open(),
+            Of::Nobody => self.engine.write(&batch.batch, durability),
             Of::Store(number) if number == self.engine.number => self.engine.write(&batch.batch, durability),
             Of::Store(_) | Of::Several => Err(Error::ForeignBatch),
         }

@@ -85,7 +85,8 @@ impl Engine {
         let log = self.log()?;
         let Ok(count) = u32::try_from(batch.len()) else { unreachable!("a batch counts in 32 bits") };
         if count == 0 {
-            return Ok(());
+            // It is as durable as asked once everything before it is.
+            return if durability == Durability::Synced { self.sync() } else { Ok(()) };
         }
         self.store.check_trees(batch.trees())?;
         self.wait_for_room(batch.bytes().len())?;

@@ -21,7 +21,13 @@ const EFFECTS: &[Effect] = &[
     Effect {
         parent: "thread",
         names: &["spawn", "scope", "Builder"],
-        places: &["crates/lsm-io/", "crates/resilver/", "crates/resilver-cli/", "xtask/"],
+        places: &[
+            "crates/lsm-io/",
+            "crates/lsm-wal/examples/",
+            "crates/resilver/",
+            "crates/resilver-cli/",
+            "xtask/",
+        ],
         remedy: "return a job and let the facade run it",
     },
 ];
