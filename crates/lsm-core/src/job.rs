@@ -3,7 +3,8 @@
 //! Invariants: when a job reports success, every output is complete and durable under its final name; when it
 //! fails, what it made is removed, and what could not be is an orphan that nobody names. Space for the whole
 //! of an output is reserved before its first byte is written. Besides the output that is being filled, at most
-//! [`IN_FLIGHT_MAX`] are in memory.
+//! [`IN_FLIGHT_BYTES_MAX`] of others are in memory: a job takes about the memory of one table, and small ones
+//! are written while the next is filled.
 //!
 //! What is merged, and what the outputs mean to the tree, is decided before and after. A job that meets a gap
 //! in an input fails with [`Error::Lost`]; it is then run again over inputs that step over the gap, with a
@@ -24,8 +25,8 @@ use crate::{
     table_sink::{NewFile, OutputShape, OutputTable, TableSink},
 };
 
-/// Outputs that are being written while the next one is filled.
-const IN_FLIGHT_MAX: usize = 2;
+/// Bytes of outputs that are being written while the next one is filled.
+const IN_FLIGHT_BYTES_MAX: u64 = 4 << 20;
 
 /// Every how many entries a job asks whether it is to stop.
 const STOP_CHECK_ENTRIES: u64 = 1024;
@@ -128,7 +129,8 @@ fn merge(
 struct Outputs<'a> {
     env: &'a JobEnv<'a>,
     made: Vec<Made>,
-    in_flight: VecDeque<Ticket>,
+    in_flight: VecDeque<(Ticket, u64)>,
+    in_flight_bytes: u64,
 }
 
 /// A file that exists.
@@ -139,27 +141,29 @@ struct Made {
 
 impl<'a> Outputs<'a> {
     fn new(env: &'a JobEnv<'a>) -> Self {
-        Self { env, made: Vec::new(), in_flight: VecDeque::new() }
+        Self { env, made: Vec::new(), in_flight: VecDeque::new(), in_flight_bytes: 0 }
     }
 
-    /// Hands a table to the worker, once fewer than the limit are under way.
+    /// Hands a table to the worker, and waits until what is under way leaves memory for the next.
     fn submit(&mut self, table: OutputTable) -> Result<(), Error> {
-        self.settle(IN_FLIGHT_MAX - 1)?;
         let target = Target::create(self.env.fs.clone(), &table_path(self.env.dir, table.meta.id))?;
         let meta = Some(Arc::new(table.meta));
         self.made.push(Made { target: target.clone(), meta });
         let bytes = table.image.into_bytes();
-        target.file().allocate(lsm_io::ByteLen::of(&bytes))?;
+        let len = lsm_io::ByteLen::of(&bytes);
+        target.file().allocate(len)?;
         let epoch = Epoch::new().write(&target, FileOffset::ZERO, Image::from(bytes));
         let ticket = self.env.worker.submit(Lane::Bulk, epoch).map_err(|_refused| Error::Closed)?;
-        self.in_flight.push_back(ticket);
-        Ok(())
+        self.in_flight.push_back((ticket, len.get()));
+        self.in_flight_bytes += len.get();
+        self.settle(IN_FLIGHT_BYTES_MAX)
     }
 
-    /// Waits until at most `left` are under way.
-    fn settle(&mut self, left: usize) -> Result<(), Error> {
-        while self.in_flight.len() > left {
-            let Some(ticket) = self.in_flight.pop_front() else { break };
+    /// Waits until at most `left` bytes are under way.
+    fn settle(&mut self, left: u64) -> Result<(), Error> {
+        while self.in_flight_bytes > left {
+            let Some((ticket, len)) = self.in_flight.pop_front() else { break };
+            self.in_flight_bytes -= len;
             ticket.wait().map_err(|failed| not_durable(*failed))?;
         }
         Ok(())
@@ -167,7 +171,7 @@ impl<'a> Outputs<'a> {
 
     /// Removes what was made, as far as the disk lets it; the rest is for the next sweep.
     fn discard(mut self) {
-        for ticket in self.in_flight.drain(..) {
+        for (ticket, _) in self.in_flight.drain(..) {
             // What became of it does not matter: it goes.
             let _ = ticket.wait();
         }
