@@ -15,7 +15,12 @@ const EFFECTS: &[Effect] = &[
     Effect {
         parent: "std",
         names: &["fs"],
-        places: &["crates/lsm-io/", "crates/resilver-cli/src/files.rs", "xtask/"],
+        places: &[
+            "crates/lsm-io/",
+            "crates/resilver/examples/",
+            "crates/resilver-cli/src/files.rs",
+            "xtask/",
+        ],
         remedy: "take bytes, or go through lsm-io",
     },
     Effect {
