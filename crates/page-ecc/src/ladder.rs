@@ -97,6 +97,12 @@ impl<S: PageSource, O: PageSource> Ladder<S, O> {
         &self.descriptor
     }
 
+    /// What the pages come from.
+    #[must_use]
+    pub const fn source(&self) -> &S {
+        self.reader.source()
+    }
+
     /// Gives the source back.
     #[must_use]
     pub fn into_source(self) -> S {

@@ -43,6 +43,11 @@ pub trait PageSource {
         let _ = (first, count);
         None
     }
+
+    /// Whether there is anything to read: an older copy without pages is not asked.
+    fn has_pages(&self) -> bool {
+        true
+    }
 }
 
 impl PageSource for &[u8] {
@@ -65,6 +70,10 @@ impl<S: PageSource + ?Sized> PageSource for &mut S {
     fn lend(&mut self, first: PageNo, count: usize) -> Option<&[Page]> {
         (**self).lend(first, count)
     }
+
+    fn has_pages(&self) -> bool {
+        (**self).has_pages()
+    }
 }
 
 /// The older copy of a file that has none.
@@ -74,5 +83,9 @@ pub struct NoOlderCopy;
 impl PageSource for NoOlderCopy {
     fn read(&mut self, _: PageNo, _: &mut [Page], _: ReadFrom) -> Result<(), Unreadable> {
         Err(Unreadable)
+    }
+
+    fn has_pages(&self) -> bool {
+        false
     }
 }

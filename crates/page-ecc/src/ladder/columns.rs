@@ -89,7 +89,7 @@ impl Columns {
                 // Each climb is a read from the medium; in a column beyond hope it changes nothing.
                 let column = run.column + index as u64;
                 let bad = self.bad.range((column, 0)..(column + 1, 0)).count();
-                let is_hopeless = bad > geometry.parity_shards() && !reader.has_older;
+                let is_hopeless = bad > geometry.parity_shards() && !reader.has_older();
                 // A wanted page has been on its own rungs already.
                 let has_climbed = is_hopeless || wanted.contains_key(&number);
                 if has_climbed || reader.climb(number, digest, page).is_err() {

@@ -18,8 +18,6 @@ pub(super) type Climbed = Result<Rung, Fault>;
 pub(super) struct Reader<S, O> {
     pub(super) geometry: Geometry,
     pub(super) salter: Salter,
-    /// Whether there is an older copy to ask.
-    pub(super) has_older: bool,
     source: S,
     older: O,
 }
@@ -27,11 +25,20 @@ pub(super) struct Reader<S, O> {
 impl<S: PageSource, O: PageSource> Reader<S, O> {
     pub(super) fn new(descriptor: &Descriptor, source: S, older: O) -> Self {
         let salter = Salter::new(descriptor.uid);
-        Self { geometry: descriptor.geometry, salter, has_older: false, source, older }
+        Self { geometry: descriptor.geometry, salter, source, older }
     }
 
     pub(super) fn with_older_copy<P: PageSource>(self, older: P) -> Reader<S, P> {
-        Reader { geometry: self.geometry, salter: self.salter, has_older: true, source: self.source, older }
+        Reader { geometry: self.geometry, salter: self.salter, source: self.source, older }
+    }
+
+    /// Whether there is an older copy to ask.
+    pub(super) fn has_older(&self) -> bool {
+        self.older.has_pages()
+    }
+
+    pub(super) const fn source(&self) -> &S {
+        &self.source
     }
 
     pub(super) fn into_source(self) -> S {
