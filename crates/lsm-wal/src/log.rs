@@ -134,6 +134,16 @@ impl Log {
         self.tail.lock().mark(&self.cx);
     }
 
+    /// Closes the segment in use, durable to its end, and goes on in another: for a segment that is to be
+    /// patched.
+    ///
+    /// # Errors
+    /// If the disk refuses. What was acknowledged is carried over by the next append or sync.
+    pub fn rotate(&self) -> Result<(), LogError> {
+        let rotated = self.tail.lock().turn_over(&self.cx);
+        rotated.map_err(|fault| LogError::NotSynced { fault })
+    }
+
     /// Syncs, states that, and takes no more.
     ///
     /// # Errors
@@ -163,6 +173,12 @@ impl Log {
         let tail = self.tail.lock();
         let closed = tail.closed().iter().map(|(record, _)| *record);
         closed.chain(tail.current()).chain(self.cx.depot.spare()).collect()
+    }
+
+    /// The segment in use.
+    #[must_use]
+    pub fn current(&self) -> Option<SegmentRecord> {
+        self.tail.lock().current()
     }
 
     /// The segments that hold changes from `seq` on, oldest first.

@@ -120,7 +120,7 @@ impl Tail {
                     entry.settle_if(Durability::Buffered);
                 }
             }
-            Err(fault) => self.fail(fault),
+            Err(fault) => _ = self.fail(fault),
         }
     }
 
@@ -128,7 +128,8 @@ impl Tail {
     pub(crate) fn write_and_sync(&mut self, cx: &Context, entries: Vec<Entry>) {
         self.unsynced.extend(entries);
         if let Err(fault) = self.write_out(cx, Hand::WithSync) {
-            return self.fail(fault);
+            self.fail(fault);
+            return;
         }
         if let Some(plan) = self.plan_sync(cx, Hand::WithSync) {
             let result = plan.run(cx);
@@ -147,6 +148,11 @@ impl Tail {
             Some(_) => Ok(()),
             None => self.succeed(cx, Position::FRAMES),
         }
+    }
+
+    /// Closes the segment in use and puts another to use.
+    pub(crate) fn turn_over(&mut self, cx: &Context) -> Result<(), Arc<Fault>> {
+        self.settle_in(cx).and_then(|()| self.rotate(cx, Position::FRAMES)).map_err(|fault| self.fail(fault))
     }
 
     /// States a newer watermark, if there is one to state.
@@ -193,7 +199,8 @@ impl Tail {
             return;
         };
         if let Err(fault) = result {
-            return self.fail(fault);
+            self.fail(fault);
+            return;
         }
         let covered = |entry: &Entry| entry.end.is_some_and(|end| end <= plan.end);
         let predecessor = place.as_predecessor(plan.end);
@@ -263,7 +270,7 @@ impl Tail {
     }
 
     /// Gives up the segment in use: fails everybody who waits and keeps what was acknowledged.
-    fn fail(&mut self, fault: Fault) {
+    fn fail(&mut self, fault: Fault) -> Arc<Fault> {
         let fault = Arc::new(fault);
         log::error!("{fault}; changes from {} on go into a new segment", self.base.next);
         self.retire();
@@ -279,6 +286,7 @@ impl Tail {
             }
         }
         self.unsynced = kept;
+        fault
     }
 
     /// Puts a new segment to use: what was acknowledged first, then the header, each synced.
