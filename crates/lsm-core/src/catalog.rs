@@ -250,7 +250,9 @@ impl Catalog {
             }
             Change::NextFile { file } => self.next_file = self.next_file.max(*file),
             Change::NextTree { tree } => self.next_tree = self.next_tree.max(*tree),
-            Change::Hint { tree, file, pages } => self.hint((*tree, *file), pages),
+            Change::Hint { tree, file, pages } => {
+                self.hints.insert((*tree, *file), pages.clone());
+            }
             Change::Healed { tree, file } => {
                 self.hints.remove(&(*tree, *file));
             }
@@ -280,14 +282,5 @@ impl Catalog {
         self.trees.insert(tree, TreeState { name: name.clone(), order, version, flushed });
         self.next_tree = TreeId::new(tree.get().saturating_add(1));
         Ok(())
-    }
-
-    fn hint(&mut self, of: (TreeId, FileId), pages: &[(u64, u64)]) {
-        let known = self.hints.entry(of).or_default();
-        for range in pages {
-            if let Err(at) = known.binary_search(range) {
-                known.insert(at, *range);
-            }
-        }
     }
 }

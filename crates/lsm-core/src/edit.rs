@@ -73,7 +73,8 @@ pub enum Change {
         /// The first that may be.
         tree: TreeId,
     },
-    /// A page of a file was confirmed wrong on the medium, or (no pages) the whole file is to be looked at.
+    /// What is known to be wrong in a file on the medium, in place of what was known before; no pages mean that
+    /// the whole file is to be looked at.
     Hint {
         /// Which tree; the store itself for its own files.
         tree: TreeId,

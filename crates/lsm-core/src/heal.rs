@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Change, CompactionJob, CompactionStrategy, HealHint, HealHints, JobInput, JobKind, Place, PlanContext,
-    Reason, TreeId, Version,
+    Change, CompactionJob, CompactionStrategy, FileId, HealHint, HealHints, HintCause, JobInput, JobKind,
+    Place, PlanContext, Reason, TreeId, Version,
 };
 
 /// Rewrites hinted tables one by one, each into its own place with every version and every tombstone.
@@ -34,19 +34,37 @@ pub struct EccHealCompaction {
     hints: HealHints,
     target_size: u64,
     failures_max: u32,
+    which: Which,
 }
+
+/// Which hints are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    All,
+    One(FileId),
+}
+
+/// A file that was healed in place this often and is wrong again is stubborn.
+const RELAPSES_MAX: u32 = 2;
 
 impl EccHealCompaction {
     /// From these hints, into tables of this many bytes; `u64::MAX` keeps one table.
     #[must_use]
     pub fn new(hints: &HealHints, target_size: u64) -> Self {
-        Self { hints: hints.clone(), target_size, failures_max: 3 }
+        Self { hints: hints.clone(), target_size, failures_max: 3, which: Which::All }
     }
 
     /// Hints that failed this often are left alone, so that a drain ends though a table cannot be healed.
     #[must_use]
     pub fn failures_max(mut self, failures: u32) -> Self {
         self.failures_max = failures;
+        self
+    }
+
+    /// Looks at the hint of this file alone.
+    #[must_use]
+    pub fn only(mut self, file: FileId) -> Self {
+        self.which = Which::One(file);
         self
     }
 
@@ -87,8 +105,20 @@ impl CompactionStrategy for EccHealCompaction {
     }
 
     fn choose(&self, version: &Version, context: &PlanContext<'_>) -> Option<CompactionJob> {
-        let mut hints = self.waiting(context.tree).filter(|hint| hint.failures < self.failures_max);
+        let mut hints = self.waiting(context.tree).filter(|hint| {
+            // What is lost would keep the job from ending, and waits for somebody to decide.
+            let can_help = hint.failures < self.failures_max && !hint.causes.contains(&HintCause::Lost);
+            can_help && (self.which == Which::All || self.which == Which::One(hint.file))
+        });
         hints.find_map(|hint| self.job(&hint, version, context))
+    }
+}
+
+impl HealHint {
+    /// Whether healing where it stands failed, or did not last.
+    #[must_use]
+    pub const fn is_stubborn(&self) -> bool {
+        self.failures > 0 || self.relapses >= RELAPSES_MAX
     }
 }
 
@@ -98,7 +128,7 @@ mod tests {
     use sst_format::{KeyOrder, SeqNo};
 
     use super::*;
-    use crate::{BusySet, FileId, HintCause, KeyBounds, Level, RunNo, TableChange, TableMeta};
+    use crate::{BusySet, KeyBounds, Level, RunNo, TableChange, TableMeta};
 
     const TREE: TreeId = TreeId::new(1);
 

@@ -42,8 +42,10 @@ pub struct HealHints {
 #[derive(Debug)]
 struct Shared {
     enabled: AtomicBool,
-    /// Guards the set; a leaf: nothing else is locked under it.
+    /// Guards the set.
     hints: Mutex<BTreeMap<(TreeId, FileId), Entry>>,
+    /// How often files were healed where they stand. Ranks behind `hints`.
+    healed: Mutex<BTreeMap<(TreeId, FileId), u32>>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +84,8 @@ pub struct HealHint {
     pub causes: BTreeSet<HintCause>,
     /// How many jobs failed to heal it.
     pub failures: u32,
+    /// How often it was healed where it stands before, since the store was opened.
+    pub relapses: u32,
 }
 
 /// What was found in a file that should be healed.
@@ -151,7 +155,8 @@ impl HealHints {
     /// No hints, and recording switched on.
     #[must_use]
     pub fn new() -> Self {
-        let shared = Shared { enabled: AtomicBool::new(true), hints: Mutex::new(BTreeMap::new()) };
+        let (enabled, hints) = (AtomicBool::new(true), Mutex::new(BTreeMap::new()));
+        let shared = Shared { enabled, hints, healed: Mutex::new(BTreeMap::new()) };
         Self { shared: Arc::new(shared) }
     }
 
@@ -190,7 +195,8 @@ impl HealHints {
     fn add(&self, tree: TreeId, file: FileId, pages: &[(u64, u64)], cause: HintCause) -> Recorded {
         let mut hints = self.shared.hints.lock();
         let known = hints.get(&(tree, file)).map(|entry| entry.hint.pages.clone());
-        let hint = HealHint { tree, file, pages: Vec::new(), causes: BTreeSet::new(), failures: 0 };
+        let relapses = self.shared.healed.lock().get(&(tree, file)).copied().unwrap_or(0);
+        let hint = HealHint { tree, file, pages: Vec::new(), causes: BTreeSet::new(), failures: 0, relapses };
         let entry = hints.entry((tree, file)).or_insert(Entry { hint, state: EntryState::Waiting });
         entry.hint.causes.insert(cause);
         if entry.state == EntryState::Claimed {
@@ -248,7 +254,9 @@ impl HealHints {
 
     /// Drops the hint of a file that is gone for ever; whether there was one.
     pub fn forget(&self, tree: TreeId, file: FileId) -> bool {
-        self.shared.hints.lock().remove(&(tree, file)).is_some()
+        let mut hints = self.shared.hints.lock();
+        self.shared.healed.lock().remove(&(tree, file));
+        hints.remove(&(tree, file)).is_some()
     }
 }
 
@@ -308,9 +316,14 @@ impl HintClaim {
     /// The file was healed where it stands, verified and durable: the hint goes, unless something was found
     /// meanwhile.
     pub fn healed(self) {
-        let mut hints = self.hints.shared.hints.lock();
-        if hints.get(&self.of).is_some_and(|entry| entry.state == EntryState::Claimed) {
-            hints.remove(&self.of);
+        let shared = &self.hints.shared;
+        let mut hints = shared.hints.lock();
+        let relapses =
+            shared.healed.lock().entry(self.of).and_modify(|times| *times += 1).or_insert(1).to_owned();
+        match hints.get_mut(&self.of) {
+            Some(entry) if entry.state == EntryState::Claimed => _ = hints.remove(&self.of),
+            Some(entry) => entry.hint.relapses = relapses,
+            None => {}
         }
     }
 

@@ -42,16 +42,19 @@ mod answer;
 mod block_cache;
 mod covers;
 mod entry_cursor;
+mod examiner;
 mod iter;
 mod loss;
 mod mem_source;
 mod merge_cursor;
 mod read_view;
 mod reader;
+mod repair_source;
 mod run_cursor;
 mod table_cursor;
 mod table_file;
 mod tables;
+mod watch;
 mod witness;
 
 // What to rewrite, what to heal, what must wait.
@@ -95,20 +98,24 @@ pub use compaction::{
 pub use deletion_pause::{DeletionPause, PauseGuard};
 pub use edit::{Change, Edit, SegmentRef};
 pub use error::Error;
+pub use examiner::Examiner;
 pub use heal::EccHealCompaction;
 pub use heal_hints::{HealHint, HealHints, HintCause, HintClaim, Recorded};
 pub use ids::{FileId, Level, RunNo, TreeId};
 pub use key_span::clip_range;
 pub use manifest::{
-    FieldError, Generation, Manifest, ManifestError, ManifestFault, ManifestFinding, Recovered,
+    FieldError, Generation, Manifest, ManifestError, ManifestFault, ManifestFile, ManifestFinding, Recovered,
+    examine_manifest,
 };
 pub use memtable::Memtable;
+pub use names::table_name;
 pub use pressure::{Debt, Pressure, PressureLimits};
 pub use publication::Publication;
+pub use repair_source::RepairSource;
 pub use snapshots::{LiveSnapshots, Snapshot, Snapshots};
 pub use store::{
-    Checkpoint, Checkpointed, Compacted, Compaction, Copying, FlushJob, Flushed, Keeper, KeyIter, KeyRange,
-    KeyValue, LevelStats, Pass, Store, StoreOptions, StoreStats, TreeStats,
+    Checkpoint, Checkpointed, Compacted, Compaction, Copying, FlushJob, Flushed, Healed, Healing, Keeper,
+    KeyIter, KeyRange, KeyValue, LevelStats, Pass, Store, StoreOptions, StoreStats, StoredTable, TreeStats,
 };
 pub use survivors::Tally;
 pub use sweep::Soundness;

@@ -18,6 +18,7 @@ mod edit_bytes;
 mod edit_log;
 mod edit_page;
 mod error;
+mod examining;
 mod fields;
 mod finding;
 mod medium;
@@ -44,6 +45,7 @@ use parking_lot::{Mutex, RwLock};
 use self::writer::{Place, Writer};
 pub use self::{
     error::ManifestError,
+    examining::{ManifestFile, examine_manifest},
     fields::FieldError,
     finding::{ManifestFault, ManifestFinding},
     names::Generation,

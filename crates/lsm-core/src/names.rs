@@ -9,9 +9,20 @@ use crate::FileId;
 /// What the name of a table ends in, dot excluded.
 const TABLE: &str = "table";
 
+/// The name of a table's file.
+///
+/// ```
+/// use lsm_core::{FileId, table_name};
+/// assert_eq!(table_name(FileId::new(7)), "000007.table");
+/// ```
+#[must_use]
+pub fn table_name(table: FileId) -> String {
+    format!("{:06}.{TABLE}", table.get())
+}
+
 /// Where a table stands.
 pub(crate) fn table_path(dir: &Path, table: FileId) -> PathBuf {
-    dir.join(format!("{:06}.{TABLE}", table.get()))
+    dir.join(table_name(table))
 }
 
 /// Which table a name in the store's directory is; `None` if it is none's, or no name that [`table_path`]

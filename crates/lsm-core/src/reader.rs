@@ -6,7 +6,7 @@ use lsm_io::Fs;
 use sst_format::{KeyOrder, ReadOptions};
 
 use crate::{
-    Error, TableMeta, TreeId, Witness,
+    Error, RepairSource, TableMeta, TreeId, Witness,
     block_cache::BlockCache,
     table_file::{Opened, TableFile},
     tables::Tables,
@@ -24,6 +24,8 @@ pub(crate) struct ReadEnv {
     pub(crate) blocks: BlockCache,
     /// Hears of damage.
     pub(crate) witness: Arc<dyn Witness>,
+    /// Offers older copies of files.
+    pub(crate) repair_source: Option<Arc<dyn RepairSource>>,
 }
 
 impl std::fmt::Debug for ReadEnv {

@@ -11,6 +11,7 @@ mod checkpoint;
 mod compacting;
 mod debt;
 mod flushing;
+mod healing;
 mod keeper;
 mod key_iter;
 mod keyspaces;
@@ -36,6 +37,7 @@ pub use self::{
     checkpoint::{Checkpoint, Checkpointed, Copying},
     compacting::{Compacted, Compaction},
     flushing::{FlushJob, Flushed},
+    healing::{Healed, Healing, StoredTable},
     keeper::Keeper,
     key_iter::{KeyIter, KeyRange, KeyValue},
     options::StoreOptions,
@@ -43,13 +45,14 @@ pub use self::{
     writing::Pass,
 };
 use crate::{
-    BusySet, DeletionPause, Error, FileId, Publication, Snapshot, Snapshots, TreeId, Visible,
+    BusySet, DeletionPause, Error, FileId, HealHints, Publication, Snapshot, Snapshots, TreeId, Visible,
     block_cache::BlockCache,
     iter::Iter,
     reader::{ReadEnv, TreeReader},
     table_sink::NewFile,
     tables::Tables,
     tree::Tree,
+    watch::Watch,
 };
 
 /// Trees over one manifest.
@@ -72,6 +75,8 @@ pub struct Store {
     stuck: AtomicUsize,
     /// Held by whoever begins or ends a keyspace.
     naming: Mutex<()>,
+    hints: HealHints,
+    watch: Arc<Watch>,
     /// The last sequence number that was handed out when the gate was last held alone.
     gated: AtomicU64,
 }
@@ -80,14 +85,20 @@ impl Store {
     /// The store a catalog tells of: everything in its tables is published, nothing else is there yet.
     #[must_use]
     pub fn new(options: StoreOptions, worker: Arc<EpochWorker>, keeper: Keeper) -> Self {
+        let hints = HealHints::new();
+        let watch = Arc::new(Watch::new(hints.clone(), options.waker.clone(), options.witness.clone()));
         let read = Arc::new(ReadEnv {
             fs: options.fs.clone(),
             dir: options.dir.clone(),
             tables: Tables::new(options.open_files),
             blocks: BlockCache::new(options.cache_bytes),
-            witness: options.witness.clone(),
+            witness: watch.clone(),
+            repair_source: options.repair_source.clone(),
         });
         let catalog = keeper.catalog();
+        for (&(tree, file), pages) in &catalog.hints {
+            hints.remember(tree, file, pages);
+        }
         let visible = catalog.seq_high();
         let trees = catalog.trees.iter().map(|(&tree, state)| {
             let reader = TreeReader { env: read.clone(), tree, order: state.order.clone() };
@@ -109,6 +120,8 @@ impl Store {
             stuck: AtomicUsize::new(0),
             gated: AtomicU64::new(visible.get()),
             naming: Mutex::default(),
+            hints,
+            watch,
             options,
         }
     }

@@ -248,7 +248,7 @@ impl TableFile {
     }
 
     fn sealed<'a>(&'a self, env: &'a ReadEnv) -> ladder::Sealed<'a> {
-        ladder::Sealed { tree: self.tree, meta: &self.meta, file: &*self.file, witness: &*env.witness }
+        ladder::Sealed { tree: self.tree, meta: &self.meta, file: &*self.file, env }
     }
 }
 

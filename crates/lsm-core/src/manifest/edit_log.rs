@@ -54,6 +54,8 @@ struct Blemish {
     kind: BlemishKind,
     /// Which edit it belongs to, as far as the other copy tells.
     number: Option<u64>,
+    /// Whether it looks as if it was never written.
+    is_blank: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +213,17 @@ impl EditLog {
         findings
     }
 
+    /// Pages of a copy that do not show what the other one has.
+    pub(super) fn bad_pages(&self, copy: usize) -> Vec<PageNo> {
+        let wrong = self.blemishes.iter().filter(|blemish| blemish.copy == copy && blemish.number.is_some());
+        let kept = wrong.filter(|blemish| {
+            // A page that one copy never got was on its way when everything stopped.
+            let was_durable = blemish.number.is_some_and(|number| number <= self.durable);
+            blemish.kind == BlemishKind::Wrong && (was_durable || !blemish.is_blank)
+        });
+        kept.map(|blemish| PageNo::new(blemish.page.into())).collect()
+    }
+
     fn take(&mut self, copies: &[Copy; 2], stated: &Stated, page: u32, places: [Place; 2]) {
         let is_empty = |place: &Place| matches!(place, Place::Absent | Place::Unreadable);
         if places.iter().all(is_empty) {
@@ -225,15 +238,16 @@ impl EditLog {
             match place {
                 Place::Good(found) if is_of(&found, stated, page) => good = Some(found),
                 Place::Absent => {}
-                Place::Good(_) | Place::Blank | Place::Wrong | Place::Unreadable => blemished.push(copy),
+                Place::Blank => blemished.push((copy, true)),
+                Place::Good(_) | Place::Wrong | Place::Unreadable => blemished.push((copy, false)),
             }
         }
-        for copy in blemished {
+        for (copy, is_blank) in blemished {
             let again = copies[copy].medium_page(page).filter(|again| is_of(again, stated, page));
             let kind = if again.is_some() { BlemishKind::Transient } else { BlemishKind::Wrong };
             good = good.or(again);
             let number = good.as_ref().map(|page| page.number);
-            self.blemishes.push(Blemish { copy, page, kind, number });
+            self.blemishes.push(Blemish { copy, page, kind, number, is_blank });
         }
         if let Some(page) = good {
             self.add(page);

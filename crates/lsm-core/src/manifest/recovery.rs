@@ -72,9 +72,9 @@ pub(super) struct State {
 
 /// A generation's files, opened.
 #[derive(Debug)]
-struct Files {
+pub(super) struct Files {
     generation: Generation,
-    copies: [Copy; 2],
+    pub(super) copies: [Copy; 2],
     snapshot: PathBuf,
     snapshot_file: Option<Arc<dyn File>>,
     stated: Option<Stated>,
@@ -327,7 +327,7 @@ impl Reading<'_> {
 }
 
 impl Files {
-    fn open(fs: &dyn Fs, dir: &Path, generation: Generation) -> Result<Self, ManifestError> {
+    pub(super) fn open(fs: &dyn Fs, dir: &Path, generation: Generation) -> Result<Self, ManifestError> {
         let mut refused = Vec::new();
         let mut open = |part: Part| {
             let path = part.path_in(dir, generation);
@@ -350,7 +350,7 @@ impl Files {
         Ok(files)
     }
 
-    fn stated(&self) -> Result<&Stated, ManifestError> {
+    pub(super) fn stated(&self) -> Result<&Stated, ManifestError> {
         self.stated
             .as_ref()
             .ok_or(ManifestError::Contradiction { file: self.snapshot.clone(), field: "birth" })
@@ -366,7 +366,7 @@ impl Files {
 
     /// The birth that either copy states, or the snapshot itself. If they are of two minds, the snapshot
     /// decides.
-    fn find_birth(&self) -> Result<Option<Stated>, ManifestError> {
+    pub(super) fn find_birth(&self) -> Result<Option<Stated>, ManifestError> {
         let mut found: Vec<Stated> = Vec::new();
         for copy in &self.copies {
             let page = copy.page(0)?.filter(|page| page.kind == PageKind::Birth && page.page == 0);

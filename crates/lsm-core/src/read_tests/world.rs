@@ -81,6 +81,7 @@ impl World {
             tables: Tables::new(4),
             blocks: BlockCache::new(4096),
             witness: seen.clone(),
+            repair_source: None,
         };
         let reader = TreeReader { env: Arc::new(env), tree: TreeId::new(1), order: KeyOrder::Bytes };
         Self {

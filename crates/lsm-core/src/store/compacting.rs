@@ -7,7 +7,7 @@ use sst_format::{KeyOrder, RangeEntry, SeqNo};
 use super::Store;
 use crate::{
     Change, Claim, CompactionJob, CompactionStrategy, Edit, Error, FileId, JobInput, JobKind, Major,
-    PlanContext, TableMeta, Tally, TreeId,
+    PlanContext, Reason, TableMeta, Tally, TreeId,
     block_cache::Fill,
     job::{JobOutput, MergePlan, run_merge},
     loss::{LossLog, TableLoss},
@@ -95,6 +95,14 @@ impl Store {
         let output = match job.kind {
             JobKind::Move => None,
             JobKind::Merge | JobKind::Rewrite => match self.rewrite(&tree, &job, should_stop) {
+                Ok(output) if job.reason == Reason::Heal => {
+                    // The old file goes only once the new one was seen on the medium.
+                    if let Err(error) = self.check_made(tree.id, &output.tables) {
+                        self.let_go(&tree, output.tables.into_iter());
+                        return Err(error);
+                    }
+                    Some(output)
+                }
                 Ok(output) => Some(output),
                 Err(error) => {
                     if error.is_damage() {
@@ -115,13 +123,26 @@ impl Store {
         let outputs = tables.len();
         let next = tables.iter().map(|table| Change::NextFile { file: table.id.next() });
         let moved = changes.into_iter().map(|change| Change::Table { tree: tree.id, change });
-        self.record(&Edit { changes: next.chain(moved).collect() }, &tables)?;
+        let healed = if output.is_some() { self.healed_by(&tree, &job) } else { Vec::new() };
+        self.record(&Edit { changes: next.chain(moved).chain(healed).collect() }, &tables)?;
         self.install(&tree, 0);
         if output.is_some() {
+            job.inputs.iter().for_each(|input| _ = self.hints.forget(tree.id, input.table.id));
             self.let_go(&tree, job.inputs.iter().map(|input| input.table.clone()));
         }
         drop(claim);
         Ok(Compacted { tree: tree.id, inputs: job.inputs.len(), outputs, file_bytes, tally })
+    }
+
+    /// That the hints of what a job replaces are no more.
+    fn healed_by(&self, tree: &Tree, job: &CompactionJob) -> Vec<Change> {
+        let known = &self.keeper.catalog().hints;
+        let hinted = job
+            .inputs
+            .iter()
+            .map(|input| input.table.id)
+            .filter(|&file| known.contains_key(&(tree.id, file)));
+        hinted.map(|file| Change::Healed { tree: tree.id, file }).collect()
     }
 
     fn rewrite(

@@ -34,6 +34,17 @@ impl Keeper {
         }
     }
 
+    /// Writes everything it says anew, which heals whatever is wrong with its files.
+    ///
+    /// # Errors
+    /// If the store is only read, or the disk refuses.
+    pub fn roll(&self) -> Result<(), Error> {
+        match self {
+            Self::Manifest(manifest) => manifest.roll(),
+            Self::Nobody(_) => Err(Error::ReadOnly),
+        }
+    }
+
     /// Whether files that the catalog does not name may go.
     #[must_use]
     pub fn is_settled(&self) -> bool {

@@ -6,7 +6,7 @@ use lsm_io::Fs;
 use page_ecc::Uid;
 use sst_format::TableOptions;
 
-use crate::{KeyOrders, Leveled, Witness};
+use crate::{KeyOrders, Leveled, RepairSource, Witness};
 
 /// What a store is made with. Time and randomness are among it, since a tree has neither.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub struct StoreOptions {
     pub orders: KeyOrders,
     /// Who hears of damage.
     pub witness: Arc<dyn Witness>,
+    /// Who has older copies of files.
+    pub repair_source: Option<Arc<dyn RepairSource>>,
     /// 128 random bits, new each time.
     pub new_uid: Arc<dyn Fn() -> Uid + Send + Sync>,
     /// Wakes whoever sweeps, when files that were held back may go.

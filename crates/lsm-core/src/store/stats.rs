@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use page_ecc::Evidence;
+
 use super::Store;
 use crate::{Level, Run};
 
@@ -14,6 +16,10 @@ pub struct StoreStats {
     pub cached_bytes: u64,
     /// Table files held open.
     pub open_files: u64,
+    /// Pages that reads met since the store was opened and that were not right at once, by what helped.
+    pub repairs: Evidence,
+    /// Files that wait to be healed.
+    pub hints: u64,
 }
 
 /// What a keyspace holds.
@@ -70,6 +76,8 @@ impl Store {
             keyspaces,
             cached_bytes: self.read.blocks.bytes(),
             open_files: self.read.tables.len() as u64,
+            repairs: self.watch.evidence(),
+            hints: self.hints.snapshot().len() as u64,
         }
     }
 }

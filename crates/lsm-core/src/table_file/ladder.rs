@@ -10,7 +10,7 @@ use page_ecc::{
 use sst_format::{BlockAddr, RawBlock};
 
 use super::offset_of;
-use crate::{Proof, Sighting, TableMeta, TreeId, Witness};
+use crate::{Proof, Sighting, TableMeta, TreeId, reader::ReadEnv, repair_source::OlderPages};
 
 /// A table's file for the ladder.
 #[derive(Clone, Copy)]
@@ -18,7 +18,7 @@ pub(super) struct Sealed<'a> {
     pub(super) tree: TreeId,
     pub(super) meta: &'a TableMeta,
     pub(super) file: &'a dyn File,
-    pub(super) witness: &'a dyn Witness,
+    pub(super) env: &'a ReadEnv,
 }
 
 /// The bytes of a block, whatever it takes; `None` if they are lost.
@@ -43,7 +43,9 @@ pub(super) fn climb(sealed: Sealed<'_>, addr: BlockAddr) -> Option<RawBlock> {
 /// Pages of the body, whatever it takes; `None` if any of them is lost.
 pub(super) fn read_pages(sealed: Sealed<'_>, pages: std::ops::Range<u64>) -> Option<Vec<u8>> {
     let source = Pages { file: sealed.file, proof: Proof::Medium };
-    let mut ladder = Ladder::new(sealed.meta.descriptor.clone(), source);
+    let descriptor = &sealed.meta.descriptor;
+    let older = OlderPages::new(sealed.env.repair_source.clone(), descriptor);
+    let mut ladder = Ladder::new(descriptor.clone(), source).with_older_copy(older);
     let recovered = ladder.read_body(pages);
     let proof = ladder.into_source().proof;
     match recovered {
@@ -63,7 +65,13 @@ pub(super) fn read_pages(sealed: Sealed<'_>, pages: std::ops::Range<u64>) -> Opt
 impl Sealed<'_> {
     fn tell(&self, evidence: Evidence, pages: PageRanges, proof: Proof) {
         if !evidence.is_clean() {
-            self.witness.sighted(&Sighting { tree: self.tree, table: self.meta.id, evidence, pages, proof });
+            self.env.witness.sighted(&Sighting {
+                tree: self.tree,
+                table: self.meta.id,
+                evidence,
+                pages,
+                proof,
+            });
         }
     }
 }

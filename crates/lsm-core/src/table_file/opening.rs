@@ -21,7 +21,7 @@ pub(super) fn open(reader: &TreeReader, meta: &Arc<TableMeta>) -> Result<Opened<
         Err(error) => return Err(error.into()),
     };
     let tree = reader.tree;
-    let sealed = ladder::Sealed { tree, meta, file: &*file, witness: &*reader.env.witness };
+    let sealed = ladder::Sealed { tree, meta, file: &*file, env: &reader.env };
     let options = reader.options();
     let view = match view(&options, sealed) {
         Ok(view) => view,

@@ -1,0 +1,158 @@
+//! The files of a manifest looked at on the medium, every page that was ever written.
+//!
+//! Invariant: nothing is written. What is wrong here is put right by a new [generation](super::Manifest::roll).
+
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_io::{ByteLen, File, FileOffset, Fs, IoError, MediumRead};
+use page_ecc::{PAGE_LEN, PageNo, PageRanges, Rung};
+
+use super::{
+    edit_log::EditLog,
+    error::ManifestError,
+    names::{self, Part},
+    recovery::Files,
+};
+use crate::{Examiner, Generation};
+
+/// One file of a manifest, and which of its pages are wrong.
+///
+/// ```
+/// use std::{path::Path, sync::Arc};
+/// use lsm_core::{KeyOrders, Manifest, examine_manifest};
+/// use lsm_io::{EpochWorker, Fs, Limits, MemFs};
+/// use page_ecc::Uid;
+///
+/// let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
+/// let worker = Arc::new(EpochWorker::start(Limits::default())?);
+/// let (store, nonce) = (Uid::new([1; 16]), Uid::new([2; 16])); // random bits
+/// Manifest::create(&fs, Path::new("/store"), &worker, &KeyOrders::default(), store, nonce)?;
+/// let files = examine_manifest(&fs, Path::new("/store"))?;
+/// assert!(files.iter().all(|file| file.bad.is_empty()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestFile {
+    /// Where it is, or should be.
+    pub path: PathBuf,
+    /// Of which generation.
+    pub generation: Generation,
+    /// Whether it is a snapshot; otherwise it holds edits.
+    pub is_snapshot: bool,
+    /// How many pages it has, or should have.
+    pub pages: u64,
+    /// How many bytes of it were read.
+    pub bytes_read: u64,
+    /// Pages that are wrong.
+    pub bad: PageRanges,
+}
+
+/// Looks at every file of the manifest in `dir`.
+///
+/// # Errors
+/// If the directory cannot be listed, or a file is of a later release.
+pub fn examine_manifest(fs: &Arc<dyn Fs>, dir: &Path) -> Result<Vec<ManifestFile>, ManifestError> {
+    let mut examined = Vec::new();
+    // Those above the newest that was born were never durable.
+    let mut is_newest = true;
+    for (generation, parts) in names::list(fs.as_ref(), dir)?.into_iter().rev() {
+        let mut files = Files::open(fs.as_ref(), dir, generation)?;
+        files.copies.iter_mut().for_each(|copy| copy.file = copy.file.take().map(from_medium));
+        if files.find_birth()?.is_none() {
+            continue;
+        }
+        // An older one is on its way out, and may have lost files to that.
+        let expected = Part::ALL.into_iter().filter(|part| is_newest || parts.contains(part));
+        for part in expected {
+            let path = part.path_in(dir, generation);
+            examined.push(examine(fs.as_ref(), &files, part, path)?);
+        }
+        is_newest = false;
+    }
+    Ok(examined)
+}
+
+fn examine(fs: &dyn Fs, files: &Files, part: Part, path: PathBuf) -> Result<ManifestFile, ManifestError> {
+    let stated = files.stated()?;
+    let generation = stated.birth.generation;
+    let copy = Part::EDITS.iter().position(|edits| *edits == part);
+    let Some(copy) = copy else {
+        let geometry = stated.descriptor.geometry();
+        let pages = geometry.total_pages();
+        let (bytes_read, bad) = match Examiner::open(fs, &path, &stated.descriptor) {
+            Ok(mut examiner) => {
+                let found = examiner.examine(0..pages).findings;
+                let bad = found.iter().filter(|finding| finding.rung != Rung::Transient);
+                (examiner.bytes_read(), bad.map(|finding| finding.page).collect())
+            }
+            Err(_) => (0, all(0..pages)),
+        };
+        return Ok(ManifestFile { path, generation, is_snapshot: true, pages, bytes_read, bad });
+    };
+    let pages = u64::from(stated.birth.pages);
+    let len = files.copies[copy].file.as_ref().map(|file| file.len().map_or(0, ByteLen::get));
+    let bad = match len {
+        None => all(0..pages),
+        Some(len) => {
+            let there = (len / PAGE_LEN as u64).min(pages);
+            let bad = EditLog::read(&files.copies, stated).bad_pages(copy);
+            bad.into_iter().filter(|page| page.get() < there).chain((there..pages).map(PageNo::new)).collect()
+        }
+    };
+    let bytes_read = len.unwrap_or(0);
+    Ok(ManifestFile { path, generation, is_snapshot: false, pages, bytes_read, bad })
+}
+
+fn all(pages: Range<u64>) -> PageRanges {
+    pages.map(PageNo::new).collect()
+}
+
+fn from_medium(file: Arc<dyn File>) -> Arc<dyn File> {
+    Arc::new(MediumFile(file))
+}
+
+/// A file whose every read goes past the caches.
+#[derive(Debug)]
+struct MediumFile(Arc<dyn File>);
+
+impl File for MediumFile {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn read_at(&self, offset: FileOffset, buf: &mut [u8]) -> Result<usize, IoError> {
+        self.0.read_medium_at(offset, buf).map(|read| read.len)
+    }
+
+    fn read_medium_at(&self, offset: FileOffset, buf: &mut [u8]) -> Result<MediumRead, IoError> {
+        self.0.read_medium_at(offset, buf)
+    }
+
+    fn write_at(&self, offset: FileOffset, bytes: &[u8]) -> Result<(), IoError> {
+        self.0.write_at(offset, bytes)
+    }
+
+    fn append(&self, bytes: &[u8]) -> Result<FileOffset, IoError> {
+        self.0.append(bytes)
+    }
+
+    fn sync(&self) -> Result<(), IoError> {
+        self.0.sync()
+    }
+
+    fn len(&self) -> Result<ByteLen, IoError> {
+        self.0.len()
+    }
+
+    fn set_len(&self, len: ByteLen) -> Result<(), IoError> {
+        self.0.set_len(len)
+    }
+
+    fn allocate(&self, len: ByteLen) -> Result<(), IoError> {
+        self.0.allocate(len)
+    }
+}
