@@ -1,9 +1,14 @@
-//! What a store does by itself: flushes, compactions, and keeping the log short and ready.
+//! What a store does by itself: flushes, compactions, healing, and keeping the log short and ready.
 //!
 //! Each thread looks for work, does it, and sleeps until the bell rings. What fails is logged, told to waiting
 //! writers, and tried again a little later.
 
-use std::{sync::Arc, task::Wake, thread::JoinHandle, time::Duration};
+use std::{
+    sync::Arc,
+    task::Wake,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -61,6 +66,14 @@ impl Bell {
         !state.is_over
     }
 
+    /// Sleeps for `time`, whether it rings or not; false when it is over.
+    pub(crate) fn rest(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        let mut state = self.state.lock();
+        while !state.is_over && !self.rung.wait_until(&mut state, until).timed_out() {}
+        !state.is_over
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.state.lock().is_over
     }
@@ -73,13 +86,14 @@ impl Wake for Bell {
 }
 
 impl Threads {
-    /// Starts one thread that flushes and `compactors` that compact.
+    /// Starts one thread that flushes, one that heals, and `compactors` that compact.
     ///
     /// # Errors
     /// If the system refuses a thread; those that were started end with the bell.
     pub(crate) fn start(engine: &Arc<Engine>, compactors: usize) -> Result<Self, Error> {
         let mut threads = Self::default();
         threads.spawn("resilver-flush", engine, flush_round)?;
+        threads.spawn("resilver-heal", engine, heal_round)?;
         for _ in 0..compactors {
             threads.spawn("resilver-compact", engine, compact_round)?;
         }
@@ -160,5 +174,15 @@ fn compact_round(engine: &Engine) -> Result<Work, Error> {
     }
     engine.update_pressure();
     engine.bell.ring();
+    Ok(Work::Done)
+}
+
+/// Heals one file, and rests as long as that took.
+fn heal_round(engine: &Engine) -> Result<Work, Error> {
+    let begun = Instant::now();
+    if engine.heal_next()?.is_none() {
+        return Ok(Work::Nothing);
+    }
+    engine.bell.rest(begun.elapsed().min(PAUSE));
     Ok(Work::Done)
 }

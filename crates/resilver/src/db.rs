@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use sst_format::KeyOrder;
 
 use crate::{
-    Background, Durability, Error, Items, Keyspace, Options, Scan, Snapshot, WriteBatch, background::Threads,
-    batch::Of, engine::Engine, opening,
+    AutoHeal, Background, Durability, Error, HealHint, HealMode, HealReport, Items, Keyspace, Options, Scan,
+    Snapshot, WriteBatch, background::Threads, batch::Of, engine::Engine, opening,
 };
 
 /// The keyspace that is always there.
@@ -225,6 +225,26 @@ impl Db {
     /// If the disk refuses, or the store is closed or only read.
     pub fn compact_with(&self, strategy: &dyn CompactionStrategy) -> Result<(), Error> {
         self.engine.compact_all(strategy)
+    }
+
+    /// Heals what is known to be wrong on the medium; [`hints`](Self::hints) says what that is. Reads and scrubs
+    /// find it, and in the background it is healed without being asked for.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the store is closed or only read. What hinders one file is in the report.
+    pub fn heal(&self, mode: HealMode) -> Result<HealReport, Error> {
+        self.engine.heal_all(mode)
+    }
+
+    /// The files with pages that are known to be wrong on the medium.
+    #[must_use]
+    pub fn hints(&self) -> Vec<HealHint> {
+        self.engine.store.hints().snapshot()
+    }
+
+    /// From now on the store heals itself, or does not. What is known to be wrong stays known.
+    pub fn set_auto_heal(&self, auto_heal: AutoHeal) {
+        self.engine.set_auto_heal(auto_heal);
     }
 
     /// Makes a store of its own at `dest`, a directory that is not there yet, with everything that is written by

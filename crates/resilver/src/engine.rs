@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long to wait at once for a job that is in the way.
-const WAIT_FOR_JOBS: Duration = Duration::from_millis(5);
+pub(crate) const WAIT_FOR_JOBS: Duration = Duration::from_millis(5);
 
 /// A store while it is open.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
     /// None in a store that is only read.
     log: Option<Log>,
-    worker: Arc<EpochWorker>,
+    pub(crate) worker: Arc<EpochWorker>,
     pub(crate) bell: Arc<Bell>,
     pub(crate) pacer: Pacer,
     is_closed: AtomicBool,
@@ -74,7 +74,7 @@ impl Engine {
         if self.is_closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
     }
 
-    fn log(&self) -> Result<&Log, Error> {
+    pub(crate) fn log(&self) -> Result<&Log, Error> {
         self.check_open()?;
         self.log.as_ref().ok_or(Error::ReadOnly)
     }
@@ -286,11 +286,14 @@ impl Engine {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        // A store that is only read cannot, and need not: whoever writes to it will meet the same.
+        let hinted = self.log.as_ref().map_or(Ok(()), |_| self.store.record_hints());
         let closed = self.log.as_ref().map_or(Ok(()), Log::close);
         let swept = self.store.sweep();
         let stopped = self.worker.stop();
         *self.lock.lock() = None;
         closed?;
+        hinted?;
         swept?;
         stopped.map_err(|cause| Error::NotStopped { cause })
     }

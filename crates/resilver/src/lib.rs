@@ -30,6 +30,7 @@ mod snapshot;
 // What is behind it.
 mod background;
 mod engine;
+mod healing;
 mod journal;
 mod opening;
 mod pacing;
@@ -37,10 +38,14 @@ mod pacing;
 pub use batch::WriteBatch;
 pub use db::{Db, Stats};
 pub use error::{Error, Loss};
+pub use healing::{AutoHeal, HealGate, HealMode, HealReport, HealedFile};
 pub use keyspace::Keyspace;
-pub use lsm_core::{CompactionStrategy, LevelStats, Leveled, Major, StoreStats, TreeStats};
+pub use lsm_core::{
+    CompactionStrategy, FileId, HealHint, Healed, Healing, HintCause, LevelStats, Leveled, Major, NoWitness,
+    Proof, RepairSource, Sighting, StoreStats, TreeId, TreeStats, Witness,
+};
 pub use options::{Background, Creation, Durability, LogLoss, Options};
-pub use page_ecc::Scheme;
+pub use page_ecc::{Evidence, Page, PageNo, PageRanges, Scheme, Uid, Unreadable};
 pub use scan::{Items, Scan};
 pub use snapshot::Snapshot;
 pub use sst_format::{Codec, Comparator, FalsePositiveRate, FilterPolicy, KeyOrder, ZstdLevel};

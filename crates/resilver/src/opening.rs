@@ -12,8 +12,8 @@ use std::{
 };
 
 use lsm_core::{
-    BatchView, Catalog, Change, Edit, Error as TreeError, Keeper, Leveled, Manifest, ManifestError,
-    NoWitness, Recovered, Soundness, Store, StoreOptions,
+    BatchView, Catalog, Change, Edit, Error as TreeError, FileId, HintCause, Keeper, Leveled, Manifest,
+    ManifestError, Recovered, Soundness, Store, StoreOptions, TreeId,
 };
 use lsm_io::{EpochWorker, Fs, Limits, LockGuard};
 use lsm_wal::{Finding, Log, LogOptions, Recovery, Replayed, Whereabouts};
@@ -21,7 +21,7 @@ use page_ecc::Uid;
 use sst_format::{KeyOrder, SeqNo, TableOptions};
 
 use crate::{
-    Creation, Error, LogLoss, Options,
+    AutoHeal, Creation, Error, LogLoss, Options,
     background::Bell,
     db::DEFAULT_KEYSPACE,
     engine::{Engine, Parts},
@@ -71,6 +71,9 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
     }
     // Replay may flush, before anything that crashes left behind is gone.
     store.keep_off_orphans()?;
+    if options.auto_heal == AutoHeal::Off {
+        store.hints().disable();
+    }
     let log = take_up_log(scanned, &store, &worker, &options)?;
     let is_damaged = findings.iter().any(|finding| finding.fault.is_damage());
     store.let_orphans_go(if is_damaged { Soundness::Damaged } else { Soundness::Sound })?;
@@ -164,6 +167,7 @@ fn take_up_log(
         }
     }
     store.replayed(SeqNo::new(log.next_seq().get() - 1));
+    note_findings(store, recovery.findings());
     Ok(log)
 }
 
@@ -175,6 +179,21 @@ fn scan_log(catalog: &Catalog, path: &Path, options: &Options) -> Result<Recover
     match options.log_loss {
         LogLoss::Refuse if !losses.is_empty() => Err(Error::LogLost { losses }),
         _ => Ok(recovery),
+    }
+}
+
+/// Notes what was wrong with the log and should be healed.
+fn note_findings(store: &Store, findings: &[Finding]) {
+    for finding in findings {
+        let (segment, pages, cause) = match finding {
+            Finding::Mended { segment, page, .. } => (segment, *page..*page + 1, HintCause::Redundancy),
+            Finding::WrongLength { segment, .. } | Finding::HeaderLost { segment } => {
+                (segment, 0..0, HintCause::Redundancy)
+            }
+            _ => continue,
+        };
+        log::warn!("{finding}");
+        let _known = store.hints().record(TreeId::STORE, FileId::new(segment.get()), pages, cause);
     }
 }
 
@@ -215,7 +234,8 @@ fn store_options(path: &Path, options: &Options, bell: &Arc<Bell>) -> StoreOptio
         open_files: options.open_files_max,
         leveled,
         orders: options.orders.clone(),
-        witness: Arc::new(NoWitness),
+        witness: options.witness.clone(),
+        repair_source: options.repair_source.clone(),
         waker: bell.clone().into(),
         new_uid: Arc::new(|| random().expect("the system gave random bytes when the store was opened")),
         now: Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),

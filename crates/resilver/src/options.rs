@@ -2,14 +2,14 @@
 //!
 //! `open` parses them once; behind it nothing asks whether they make sense.
 
-use std::{path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
-use lsm_core::KeyOrders;
+use lsm_core::{KeyOrders, NoWitness, RepairSource, Witness};
 use lsm_io::{Fs, StdFs};
 use page_ecc::Scheme;
 use sst_format::{Codec, Comparator, FilterPolicy, KeyOrder};
 
-use crate::{Db, Error};
+use crate::{AutoHeal, Db, Error, HealGate};
 
 /// How a store is opened.
 ///
@@ -21,7 +21,7 @@ use crate::{Db, Error};
 /// db.put(b"key", b"value")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) creation: Creation,
@@ -41,6 +41,10 @@ pub struct Options {
     pub(crate) filter: Option<FilterPolicy>,
     pub(crate) orders: KeyOrders,
     pub(crate) background: Background,
+    pub(crate) auto_heal: AutoHeal,
+    pub(crate) heal_gate: Option<Arc<dyn HealGate>>,
+    pub(crate) repair_source: Option<Arc<dyn RepairSource>>,
+    pub(crate) witness: Arc<dyn Witness>,
 }
 
 /// Whether opening may make a store.
@@ -124,6 +128,10 @@ impl Options {
             filter: Some(FilterPolicy::default()),
             orders: KeyOrders::default(),
             background: Background::default(),
+            auto_heal: AutoHeal::default(),
+            heal_gate: None,
+            repair_source: None,
+            witness: Arc::new(NoWitness),
         }
     }
 
@@ -253,12 +261,49 @@ impl Options {
         self
     }
 
+    /// Whether the store heals itself (it does); [`Db::set_auto_heal`] changes it while it is open.
+    #[must_use]
+    pub fn auto_heal(mut self, auto_heal: AutoHeal) -> Self {
+        self.auto_heal = auto_heal;
+        self
+    }
+
+    /// Who says whether a file may be healed in the background (nobody: each store heals its own disk).
+    #[must_use]
+    pub fn heal_gate(mut self, gate: Arc<dyn HealGate>) -> Self {
+        self.heal_gate = Some(gate);
+        self
+    }
+
+    /// Who has older copies of the store's files, to be asked where parity does not bring pages back (nobody).
+    #[must_use]
+    pub fn repair_source(mut self, source: Arc<dyn RepairSource>) -> Self {
+        self.repair_source = Some(source);
+        self
+    }
+
+    /// Who hears of every read that was not clean (nobody).
+    #[must_use]
+    pub fn witness(mut self, witness: Arc<dyn Witness>) -> Self {
+        self.witness = witness;
+        self
+    }
+
     /// Opens the store at `path` for reading and writing.
     ///
     /// # Errors
     /// If it is not a store, is open elsewhere, was written by a later release, or the disk refuses.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db, Error> {
         Db::open_with(path.as_ref(), self)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("fs", &self.fs)
+            .field("durability", &self.durability)
+            .finish_non_exhaustive()
     }
 }
 
