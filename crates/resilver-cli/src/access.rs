@@ -82,7 +82,7 @@ impl Store {
         }
     }
 
-    fn path(&self) -> Result<&PathBuf, Failure> {
+    pub(crate) fn path(&self) -> Result<&PathBuf, Failure> {
         self.db.as_ref().ok_or(Failure::NoStore)
     }
 

@@ -32,7 +32,7 @@ when only looking; 4 data lost, listed in the output; 6 the store is open elsewh
 pub(crate) enum Command {
     /// Makes FILE.seal, from which damage to FILE is found and undone.
     Protect(ProtectOptions),
-    /// Checks every page of a file and its seal; changes nothing.
+    /// Checks every page of a store, or of a file and its seal; changes nothing.
     Verify(VerifyOptions),
     /// Makes a damaged file what was sealed, or says what is lost.
     Recover(RecoverOptions),
@@ -67,6 +67,11 @@ pub(crate) enum Command {
     Checkpoint {
         #[command(flatten)]
         options: CheckpointOptions,
+    },
+    /// Puts right what reads and scrubs found wrong.
+    Heal {
+        #[command(flatten)]
+        options: crate::care::HealOptions,
     },
     /// Does what lines on stdin say to a store, and says what it sees: for campaigns driven from outside.
     Drill {
@@ -110,7 +115,7 @@ impl From<Inner> for InnerCode {
 
 #[derive(Args, Debug)]
 pub(crate) struct VerifyOptions {
-    /// A protected file, a seal, or a file that is sealed in itself.
+    /// The directory of a store, a protected file, a seal, or a file that is sealed in itself.
     pub(crate) file: PathBuf,
     /// Where the seal is instead of FILE.seal.
     #[arg(long, value_name = "PATH")]

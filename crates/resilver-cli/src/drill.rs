@@ -14,12 +14,16 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use resilver::HealMode;
+use serde_json::{Value, json};
 
-pub(crate) use self::opts::BadOpts;
 use self::{apply::Leaving, dump::Asked};
+pub(crate) use self::{opts::BadOpts, words::escape};
 use crate::{
+    care,
     failure::Failure,
     report::{Exit, Report},
+    voice::Voice,
 };
 
 #[derive(Subcommand, Debug)]
@@ -29,11 +33,11 @@ pub(crate) enum Command {
     /// Prints `key value` lines in key order; keys whose answers are lost go to stderr as `LOST from to`.
     Dump(DumpOptions),
     /// Says which pages of a store are bad, and changes nothing.
-    Verify(Dir),
+    Verify(Care),
     /// Makes bad pages right.
-    Heal(Dir),
+    Heal(Care),
     /// Reads every page of a store.
-    Scrub(Dir),
+    Scrub(Care),
     /// Takes these commands line by line on stdin and ends each answer by `end CODE`.
     Serve,
 }
@@ -75,9 +79,15 @@ pub(crate) struct DumpOptions {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Dir {
+pub(crate) struct Care {
     /// The store's directory.
     dir: PathBuf,
+    /// How the store is opened.
+    #[arg(long, default_value = "")]
+    opts: String,
+    /// Writes tables anew instead of healing them where they stand.
+    #[arg(long)]
+    rewrite: bool,
 }
 
 /// Runs a drill over the process's own streams.
@@ -110,10 +120,24 @@ impl Command {
                 };
                 dump::dump(dir, opts::parse(opts)?, &asked, out, &mut io::stderr().lock())
             }
-            Self::Verify(_) => Err(Failure::Unsupported("drill verify".into())),
-            Self::Heal(_) => Err(Failure::Unsupported("drill heal".into())),
+            Self::Verify(Care { dir, opts, .. }) => {
+                let verified = care::verify_store(dir, &opts::parse(opts)?, &Voice::new(true))?;
+                answer(out, "drill verify", care::verified_exit(&verified), care::verified_json(&verified))
+            }
+            Self::Heal(Care { dir, opts, rewrite }) => {
+                let mode = if *rewrite { HealMode::Rewrite } else { HealMode::InPlace };
+                let report = care::heal_store(dir, opts::parse(opts)?, mode)?;
+                answer(out, "drill heal", report.exit, report.json)
+            }
             Self::Scrub(_) => Err(Failure::Unsupported("drill scrub".into())),
             Self::Serve => Err(Failure::Usage("`serve` is running already".into())),
         }
     }
+}
+
+/// Prints what was seen, as one line.
+fn answer(out: &mut dyn Write, command: &str, exit: Exit, mut seen: Value) -> Result<Exit, Failure> {
+    seen["format"] = json!({ "command": command, "version": 1 });
+    writeln!(out, "{seen}").and_then(|()| out.flush()).map_err(Failure::Stdout)?;
+    Ok(exit)
 }

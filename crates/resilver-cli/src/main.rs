@@ -6,6 +6,7 @@
 
 mod access;
 mod args;
+mod care;
 mod damage;
 mod drill;
 mod failure;
@@ -40,7 +41,9 @@ fn main() -> ExitCode {
     let (voice, store) = (Voice::new(arguments.quiet), &arguments.store);
     let (name, outcome) = match &arguments.command {
         Command::Protect(options) => ("protect", protect::run(options, &voice)),
+        Command::Verify(options) if options.file.is_dir() => ("verify", care::verify(&options.file, &voice)),
         Command::Verify(options) => ("verify", verify::run(options, &voice)),
+        Command::Heal { options } => ("heal", care::heal(store, options)),
         Command::Recover(options) => ("recover", recover::run(options, &voice)),
         Command::Damage(options) => ("damage", damage::run(options)),
         Command::Put { key, value } => ("put", access::put(store, key, value)),

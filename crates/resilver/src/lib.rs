@@ -26,6 +26,7 @@ mod keyspace;
 mod options;
 mod scan;
 mod snapshot;
+mod verifying;
 
 // What is behind it.
 mod background;
@@ -49,3 +50,4 @@ pub use page_ecc::{Evidence, Page, PageNo, PageRanges, Scheme, Uid, Unreadable};
 pub use scan::{Items, Scan};
 pub use snapshot::Snapshot;
 pub use sst_format::{Codec, Comparator, FalsePositiveRate, FilterPolicy, KeyOrder, ZstdLevel};
+pub use verifying::{BadPage, FileKind, PageState, Progress, Verified, verify};

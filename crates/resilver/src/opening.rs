@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The file whose lock says that a store is open for writing.
-const LOCK: &str = "LOCK";
+pub(crate) const LOCK: &str = "LOCK";
 
 /// Opens for writing.
 pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
@@ -171,7 +171,7 @@ fn take_up_log(
     Ok(log)
 }
 
-fn scan_log(catalog: &Catalog, path: &Path, options: &Options) -> Result<Recovery, Error> {
+pub(crate) fn scan_log(catalog: &Catalog, path: &Path, options: &Options) -> Result<Recovery, Error> {
     let at = Whereabouts::new(options.fs.clone(), path, catalog.store);
     let records: Vec<_> = catalog.segments.values().map(record_of).collect();
     let recovery = Recovery::scan(at, &records)?;

@@ -1,6 +1,6 @@
 //! `--opts k=v,..`: how a drill opens its store.
 
-use resilver::{Codec, Durability, Options, Scheme, ZstdLevel};
+use resilver::{AutoHeal, Codec, Durability, Options, Scheme, ZstdLevel};
 
 use crate::size::Bytes;
 
@@ -63,7 +63,12 @@ fn set(options: Options, name: &str, value: &str) -> Result<Options, BadOpts> {
         }),
         // Everything is plain positioned writes and syncs.
         "io" if value == "sync" => options,
-        "io" | "separate" | "key" | "auto_heal" => return Err(unsupported()),
+        "auto_heal" => options.auto_heal(match value {
+            "on" => AutoHeal::On,
+            "off" => AutoHeal::Off,
+            _ => return Err(bad()),
+        }),
+        "io" | "separate" | "key" => return Err(unsupported()),
         _ => return Err(BadOpts::Name { name: name.into() }),
     })
 }

@@ -28,7 +28,7 @@ pub(super) fn unescape(word: &str) -> Result<Vec<u8>, BadWord> {
 }
 
 /// Appends the word of some bytes.
-pub(super) fn escape(into: &mut String, bytes: &[u8]) {
+pub(crate) fn escape(into: &mut String, bytes: &[u8]) {
     for &byte in bytes {
         if byte.is_ascii_graphic() && byte != b'%' {
             into.push(byte.into());

@@ -1,0 +1,9 @@
+//! Looking after a store: what is wrong with it, and putting it right.
+
+mod heal;
+mod verify;
+
+pub(crate) use self::{
+    heal::{HealOptions, heal, heal_store},
+    verify::{exit as verified_exit, json as verified_json, verify, verify_store},
+};
