@@ -33,7 +33,7 @@ pub struct Catalog {
     pub next_tree: TreeId,
     /// The living trees.
     pub trees: BTreeMap<TreeId, TreeState>,
-    /// The log's segments, by number.
+    /// The log's segments that have come into use, by number.
     pub segments: BTreeMap<u64, SegmentRef>,
     /// Files with pages that were confirmed wrong on the medium: first page and count, ascending.
     pub hints: BTreeMap<(TreeId, FileId), Vec<(u64, u64)>>,

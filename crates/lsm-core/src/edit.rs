@@ -53,7 +53,7 @@ pub enum Change {
         /// Up to and including.
         upto: SeqNo,
     },
-    /// A segment of the log may hold acknowledged groups from now on.
+    /// A segment of the log comes into use: its header is durable, and it may hold acknowledged groups from now on.
     AddSegment {
         /// Which.
         segment: SegmentRef,

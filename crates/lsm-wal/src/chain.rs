@@ -1,7 +1,8 @@
 //! Which segments make up the history, and which numbers each answers for.
 //!
 //! Headers link each segment to the one before it. The newest header begins the walk back; what it does not
-//! reach was abandoned after a failure or never put to use. A segment ends where the next one takes up.
+//! reach was abandoned after a failure. A segment ends where the next one takes up. Segments come into use in
+//! the order of their numbers.
 
 use crate::{
     SegmentNo, SegmentRecord, SeqNo, Seqs,
@@ -165,14 +166,26 @@ impl Outline {
     }
 }
 
-/// Segments with which an unknown end of the history may be lost: the last, if it is cut, and those that are gone
-/// and newer than all that are there.
-pub(crate) fn lost_ends(found: &[Found], links: &[Link]) -> Vec<SegmentNo> {
+/// What it means that a segment is on the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    /// It came into use: its header was durable before it was listed.
+    InUse,
+    /// There is a file of its name.
+    ByName,
+}
+
+/// Segments with which an unknown end of the history may be lost: the last, if it is cut, and those that came into
+/// use behind it and of which nothing is left.
+pub(crate) fn lost_ends(found: &[Found], links: &[Link], listed: Listed) -> Vec<SegmentNo> {
     let last = links.last().map(|link| found[link.index].0.number);
     let gone = found.iter().filter(|(record, what)| match what {
         Surveyed::Missing => last.is_none_or(|last| record.number > last),
         Surveyed::There(survey) if survey.is_used() => last == Some(record.number) && survey.is_cut(),
-        Surveyed::There(survey) => last.is_none_or(|last| record.number > last) && survey.is_cut(),
+        Surveyed::There(survey) => {
+            let is_empty = listed == Listed::ByName && !survey.is_cut();
+            last.is_none_or(|last| record.number > last) && !is_empty
+        }
         Surveyed::Newer => false,
     });
     gone.map(|(record, _)| record.number).collect()

@@ -1,7 +1,8 @@
-//! Makes segments ready before they are needed: zeros, written and synced, under a recorded name.
+//! Makes segments ready before they are needed: zeros, written and synced, under a name of their own.
 //!
-//! **Invariant**: a segment leaves the depot once, and only after its name and its zeros were durable and its
-//! record was taken by the registry.
+//! **Invariant**: a segment leaves the depot once, and only after its name and its zeros were durable. Segments
+//! leave in the order of their numbers, so whichever has the highest came into use last. Nobody has recorded one
+//! that stands ready: whatever befalls it, nothing is lost.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -25,6 +26,8 @@ pub(crate) struct Depot {
     pub(crate) store: Uid,
     options: LogOptions,
     registry: Arc<dyn Registry>,
+    /// Held by whoever makes a segment, so that numbers leave in their order. Outside `stock`.
+    making: Mutex<()>,
     /// A leaf lock.
     stock: Mutex<Stock>,
 }
@@ -44,7 +47,8 @@ impl Depot {
         registry: Arc<dyn Registry>,
         next: SegmentNo,
     ) -> Self {
-        Self { fs, dir, store, options, registry, stock: Mutex::new(Stock { next, ready: None }) }
+        let stock = Mutex::new(Stock { next, ready: None });
+        Self { fs, dir, store, options, registry, making: Mutex::default(), stock }
     }
 
     pub(crate) fn wants_spare(&self) -> bool {
@@ -58,27 +62,46 @@ impl Depot {
 
     /// Makes a segment ready, unless one is.
     pub(crate) fn stock_up(&self) -> Result<(), Fault> {
-        if !self.wants_spare() {
-            return Ok(());
+        let _alone = self.making.lock();
+        if self.wants_spare() {
+            let made = self.make(self.options.extent_pages())?;
+            self.stock.lock().ready = Some(made);
         }
-        let made = self.make(self.options.extent_pages())?;
-        let mut stock = self.stock.lock();
-        // Where two made one at once, the later stands ready and the other is only a recorded, unused file.
-        stock.ready = Some(made);
         Ok(())
     }
 
     /// A segment whose extents have at least `pages` pages.
     pub(crate) fn take(&self, pages: u64) -> Result<SegmentRecord, Fault> {
-        let ready = {
-            let mut stock = self.stock.lock();
-            let fits = stock.ready.is_some_and(|spare| spare.extent_pages >= pages);
-            if fits { stock.ready.take() } else { None }
-        };
-        match ready {
-            Some(record) => Ok(record),
-            None => self.make(pages.max(self.options.extent_pages())),
+        if let Some(ready) = self.take_ready(pages) {
+            return Ok(ready);
         }
+        // One that is being made stands ready sooner than another would.
+        let _alone = self.making.lock();
+        if let Some(ready) = self.take_ready(pages) {
+            return Ok(ready);
+        }
+        // One that is too short would come into use behind a higher number.
+        self.clear();
+        self.make(pages.max(self.options.extent_pages()))
+    }
+
+    fn take_ready(&self, pages: u64) -> Option<SegmentRecord> {
+        let mut stock = self.stock.lock();
+        stock.ready.take_if(|spare| spare.extent_pages >= pages)
+    }
+
+    /// Deletes the segment that stands ready.
+    pub(crate) fn clear(&self) {
+        let spare = self.stock.lock().ready.take();
+        if let Some(spare) = spare {
+            // What is left behind is an unrecorded file, which recovery reports.
+            let _ = self.fs.remove(&spare.path(&self.dir));
+        }
+    }
+
+    /// Has it remembered that a segment comes into use.
+    pub(crate) fn record(&self, record: SegmentRecord) -> Result<(), Fault> {
+        self.registry.record(&record).map_err(|cause| Fault::Record { record, cause })
     }
 
     fn make(&self, extent_pages: u64) -> Result<SegmentRecord, Fault> {
@@ -94,7 +117,6 @@ impl Depot {
             let _ = self.fs.remove(&record.path(&self.dir));
             return Err(Fault::Prepare { record, cause });
         }
-        self.registry.record(&record).map_err(|cause| Fault::Record { record, cause })?;
         Ok(record)
     }
 

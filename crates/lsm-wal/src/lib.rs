@@ -1,7 +1,7 @@
 //! A write-ahead log that never ends in silence.
 //!
 //! * [`Log`] numbers groups of opaque bytes without a gap and makes them as durable as each asks for, many
-//!   threads' in one write and one sync. [`Registry`] is told of each new segment before anything in it counts.
+//!   threads' in one write and one sync. [`Registry`] is told of each segment as it comes into use.
 //! * A segment file holds every durable byte in two extents; each page proves itself. Frames state what was
 //!   durable before them, so what is missing later is a [`Loss`] with its numbers, never a shorter history.
 //! * After a failed write or sync another segment takes over: its header says how much of the old one counts.

@@ -144,7 +144,7 @@ impl Log {
         rotated.map_err(|fault| LogError::NotSynced { fault })
     }
 
-    /// Syncs, states that, and takes no more.
+    /// Syncs, states that, takes no more, and deletes the segment that stands ready.
     ///
     /// # Errors
     /// If not everything is durable. It may be called again.
@@ -152,7 +152,9 @@ impl Log {
         self.queue.lock().close();
         self.sync()?;
         self.mark();
-        self.sync()
+        self.sync()?;
+        self.cx.depot.clear();
+        Ok(())
     }
 
     /// The number the next change will get.
@@ -167,12 +169,18 @@ impl Log {
         self.tail.lock().durable()
     }
 
-    /// The segments that hold the history, oldest first, and the one that stands ready.
+    /// The segments that hold the history, oldest first: what [`Recovery::scan`](crate::Recovery::scan) reads.
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentRecord> {
         let tail = self.tail.lock();
         let closed = tail.closed().iter().map(|(record, _)| *record);
-        closed.chain(tail.current()).chain(self.cx.depot.spare()).collect()
+        closed.chain(tail.current()).collect()
+    }
+
+    /// The segment that stands ready, which nobody has recorded.
+    #[must_use]
+    pub fn spare(&self) -> Option<SegmentRecord> {
+        self.cx.depot.spare()
     }
 
     /// The segment in use.

@@ -15,7 +15,7 @@ use page_ecc::Uid;
 
 use crate::{
     DirectoryOnly, Finding, Loss, Registry, SegmentNo, SegmentRecord, SeqNo, Seqs,
-    chain::{self, Fate, Found, Link, Outline},
+    chain::{self, Fate, Found, Link, Listed, Outline},
     header,
     piece::Kind,
     segment::{EXTENT_PAGES_MAX, EXTENT_PAGES_MIN, Position},
@@ -133,12 +133,20 @@ impl Whereabouts {
 }
 
 impl Recovery {
-    /// Reads the segments that are on record.
+    /// Reads the segments that are on record: each came into use, and is missed if nothing is found of it.
     ///
     /// # Errors
     /// If the directory cannot be listed or a file that is there not be opened, or one is of a newer version.
     /// Damage is no error: see [`losses`](Self::losses) and [`findings`](Self::findings).
     pub fn scan(at: Whereabouts, records: &[SegmentRecord]) -> Result<Self, RecoveryError> {
+        Self::scan_listed(at, records, Listed::InUse)
+    }
+
+    fn scan_listed(
+        at: Whereabouts,
+        records: &[SegmentRecord],
+        listed: Listed,
+    ) -> Result<Self, RecoveryError> {
         let mut found = Vec::with_capacity(records.len());
         for &record in records {
             let surveyed = Survey::of(&at, record)?;
@@ -149,7 +157,7 @@ impl Recovery {
         }
         let links = chain::links(&found);
         let outline = chain::outline(&found, &links);
-        let lost_ends = chain::lost_ends(&found, &links);
+        let lost_ends = chain::lost_ends(&found, &links, listed);
         let (findings, floor, highest) = (Vec::new(), SeqNo::default(), SegmentNo::new(0));
         let mut recovery = Self { at, found, links, outline, findings, lost_ends, floor, cut: None, highest };
         recovery.look_around(records)?;
@@ -167,7 +175,7 @@ impl Recovery {
         for (number, _) in segment_files(&at)? {
             records.extend(record_of(&at, number)?);
         }
-        Self::scan(at, &records)
+        Self::scan_listed(at, &records, Listed::ByName)
     }
 
     /// Says that every change below `seq` is durable elsewhere: it is neither replayed nor missed.

@@ -7,8 +7,9 @@ use crate::{RegistryError, SegmentNo, SegmentRecord};
 
 /// The keeper of segment records, usually a manifest.
 ///
-/// A log asks it for the name of each new segment and tells it of the segment before anything in it is
-/// acknowledged, so that a segment that goes missing is missed.
+/// A log asks it for the name of each new segment and tells it of the segment when that comes into use: behind
+/// its durable header, and before anything in it is acknowledged. So a segment on record is missed when nothing
+/// is found of it, and one that is not on record held nothing.
 ///
 /// ```
 /// use lsm_wal::{Registry, RegistryError, SegmentNo, SegmentRecord, Uid};
@@ -28,10 +29,11 @@ pub trait Registry: Send + Sync + std::fmt::Debug {
     /// A name for segment `number`, never used before.
     fn uid(&self, number: SegmentNo) -> Uid;
 
-    /// Makes the record durable. The file exists already, zeroed and synced.
+    /// Makes the record durable: the segment comes into use. Its header is durable already.
     ///
     /// # Errors
-    /// If it is not durable; then the segment is not used.
+    /// If it is not durable for certain; then nothing is acknowledged in the segment, and
+    /// [`Log::trim`](crate::Log::trim) gives it back.
     fn record(&self, segment: &SegmentRecord) -> Result<(), RegistryError>;
 }
 

@@ -3,7 +3,7 @@
 //! **Invariants**
 //! * A page that a sync was asked for is never written again.
 //! * A segment takes frames only behind a durable header that names the segment before it and how much of
-//!   that counts; everything the header speaks of was durable before.
+//!   that counts, and only once it is on record; everything the header speaks of was durable before.
 //! * After a failed write or sync nothing is acknowledged before another segment is in use. What had been
 //!   acknowledged is carried over into it, in order, and the numbers of what had not are void.
 //!
@@ -289,7 +289,7 @@ impl Tail {
         fault
     }
 
-    /// Puts a new segment to use: what was acknowledged first, then the header, each synced.
+    /// Puts a new segment to use: what was acknowledged first, then the header, then the record, each durable.
     fn succeed(&mut self, cx: &Context, needed: Position) -> Result<(), Fault> {
         let carried = self.unsynced.iter().take_while(|entry| entry.is_settled()).count();
         let end = self.unsynced.range(..carried).fold(Position::FRAMES, |end, entry| entry.end_after(end));
@@ -318,7 +318,8 @@ impl Tail {
             next = next.max(entry.seqs.next);
         }
         let header = self.base.header(cx, record, self.generation, next);
-        place.found(cx, strip, header).inspect_err(|_| place.target.retire())?;
+        let founded = place.found(cx, strip, header).and_then(|()| cx.depot.record(record));
+        founded.inspect_err(|_| place.target.retire())?;
         self.unsynced.drain(..carried);
         self.base = Base { predecessor: Some(place.as_predecessor(place.end)), next };
         self.place = Some(place);

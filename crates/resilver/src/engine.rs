@@ -238,10 +238,10 @@ impl Engine {
         Ok(())
     }
 
-    /// The log's segments.
+    /// The log's segments, with the one that stands ready.
     pub(crate) fn segments(&self) -> Vec<SegmentRecord> {
         match &self.log {
-            Some(log) => log.segments(),
+            Some(log) => log.segments().into_iter().chain(log.spare()).collect(),
             None => self.store.keeper().catalog().segments.values().map(record_of).collect(),
         }
     }

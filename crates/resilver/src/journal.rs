@@ -1,4 +1,5 @@
-//! The log's keeper: segments are named in the manifest before anything in them is acknowledged.
+//! The log's keeper: segments are named in the manifest as they come into use, before anything in them is
+//! acknowledged.
 
 use std::sync::Arc;
 

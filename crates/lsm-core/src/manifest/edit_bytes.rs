@@ -51,7 +51,7 @@
 //! |  0 |   4 | tree  | which tree                                                           |
 //! |  4 |   8 | upto  | sequence number up to and including which                            |
 //!
-//! 0x06, a segment of the log comes:
+//! 0x06, a segment of the log comes into use:
 //!
 //! | at | len | field  | meaning                                                             |
 //! |---:|----:|--------|---------------------------------------------------------------------|

@@ -218,6 +218,96 @@ fn a_lost_file_is_told() {
 }
 
 #[test]
+fn segments_overwritten_whole_are_told() {
+    for end in [End::Closed, End::Abandoned] {
+        let victim = Victim::large(end);
+        let count = victim.files.len();
+        // One by one, neighbours, and all.
+        let runs = (1..=count).flat_map(|len| (0..=count - len).map(move |first| first..first + len));
+        for files in runs {
+            for byte in [None, Some(0), Some(0xFF)] {
+                for file in files.clone() {
+                    let mut rng = Rng::new(file as u64);
+                    let len = victim.files[file].1.len();
+                    let bytes: Vec<u8> =
+                        (0..len).map(|_| byte.unwrap_or_else(|| rng.next_u64() as u8)).collect();
+                    victim.write(file, 0, &bytes);
+                }
+                victim.is_right_or_told();
+                assert!(!victim.bench.scan().losses().is_empty(), "segments {files:?} full of {byte:?}");
+                for file in files.clone() {
+                    victim.write(file, 0, &victim.files[file].1);
+                }
+            }
+        }
+        victim.is_right();
+    }
+}
+
+#[test]
+fn a_segment_overwritten_whole_is_told_though_it_stood_ready_while_a_longer_one_came_into_use() {
+    let bench = Bench::new();
+    let log = bench.open();
+    log.prepare_spare().unwrap();
+    log.append(&b"first"[..], 1, Durability::Synced).unwrap();
+    log.append(vec![1; 3 << 20], 1, Durability::Synced).unwrap();
+    log.append(vec![2; 3 << 20], 1, Durability::Synced).unwrap();
+    log.prepare_spare().unwrap();
+    for _ in 0..30 {
+        log.append(vec![3; 9000], 1, Durability::Synced).unwrap();
+    }
+    std::mem::forget(log);
+    let records = bench.records();
+    assert!(records.windows(2).all(|pair| pair[0].number < pair[1].number), "{records:?}");
+    for record in records {
+        let path = record.path("/".as_ref());
+        let file = bench.fs.open(&path, Access::ReadWrite).unwrap();
+        let image = file.read_to_vec(FileOffset::ZERO, record.file_len() as usize).unwrap();
+        file.write_at(FileOffset::ZERO, &vec![0; image.len()]).unwrap();
+        assert!(!bench.scan().losses().is_empty(), "{record:?}");
+        file.write_at(FileOffset::ZERO, &image).unwrap();
+    }
+}
+
+#[test]
+fn whatever_befalls_a_segment_that_only_stood_ready_costs_nothing() {
+    let damages: [fn(&dyn Fs, &SegmentRecord); 6] = [
+        |fs, spare| fs.remove(&spare.path("/".as_ref())).unwrap(),
+        |fs, spare| cut(fs, spare, 0),
+        |fs, spare| cut(fs, spare, 5000),
+        |fs, spare| cut(fs, spare, spare.file_len() / 2),
+        |fs, spare| fill(fs, spare, 0xA5),
+        |fs, spare| fill(fs, spare, 0),
+    ];
+    for damage in damages {
+        let bench = Bench::new();
+        let log = bench.open();
+        for index in 0..100u8 {
+            log.append(vec![index; 3000], 1, Durability::Synced).unwrap();
+        }
+        log.prepare_spare().unwrap();
+        let spare = log.spare().unwrap();
+        std::mem::forget(log);
+        damage(bench.fs.as_ref(), &spare);
+        assert_eq!(bench.replay().len(), 100);
+        let log = bench.open();
+        log.append(&b"behind"[..], 1, Durability::Synced).unwrap();
+        std::mem::forget(log);
+        assert_eq!(bench.replay().len(), 101);
+    }
+}
+
+fn cut(fs: &dyn Fs, spare: &SegmentRecord, len: u64) {
+    let file = fs.open(&spare.path("/".as_ref()), Access::ReadWrite).unwrap();
+    file.set_len(ByteLen::new(len)).unwrap();
+}
+
+fn fill(fs: &dyn Fs, spare: &SegmentRecord, byte: u8) {
+    let file = fs.open(&spare.path("/".as_ref()), Access::ReadWrite).unwrap();
+    file.write_at(FileOffset::ZERO, &vec![byte; spare.file_len() as usize]).unwrap();
+}
+
+#[test]
 fn a_group_lost_from_both_extents_is_told_and_only_it() {
     let victim = Victim::large(End::Closed);
     for (file, (record, image)) in victim.files.iter().enumerate() {

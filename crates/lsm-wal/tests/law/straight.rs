@@ -80,6 +80,24 @@ fn trimming_lets_go_of_what_is_durable_elsewhere_and_of_nothing_else() {
     assert_eq!(bench.open().next_seq(), SeqNo::new(201));
 }
 
+#[test]
+fn a_segment_is_on_record_once_it_is_in_use_and_one_that_stands_ready_goes_with_a_close() {
+    let bench = Bench::new();
+    let log = bench.open();
+    log.prepare_spare().unwrap();
+    let spare = log.spare().unwrap();
+    assert_eq!(bench.records(), log.segments());
+    assert!(!bench.records().contains(&spare));
+    for index in 0..60u8 {
+        log.append(vec![index; 3000], 1, Durability::Buffered).unwrap();
+    }
+    assert!(bench.records().contains(&spare));
+    assert_eq!(bench.records(), log.segments());
+    log.prepare_spare().unwrap();
+    log.close().unwrap();
+    assert_eq!(bench.fs.list("/".as_ref()).unwrap().len(), bench.records().len());
+}
+
 /// What a torn rewrite could take with it must never be durable data.
 #[test]
 fn a_page_that_was_synced_is_never_written_again() {
