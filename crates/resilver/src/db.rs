@@ -265,8 +265,9 @@ impl Db {
         self.engine.checkpoint(dest.as_ref(), Copying::Bytes)
     }
 
-    /// Ends background work, makes everything durable and lets the store go. What is still held of it answers
-    /// [`Error::Closed`] from then on.
+    /// Makes tables of what is in memory, so that the next open has hardly anything to replay; ends background
+    /// work, makes everything durable and lets the store go. What is still held of it answers [`Error::Closed`]
+    /// from then on. That a table could not be made is only logged: what it would hold stays in the log.
     ///
     /// # Errors
     /// If not everything could be made durable; the store is closed all the same.
@@ -275,6 +276,10 @@ impl Db {
     }
 
     fn shut(&self) -> Result<(), Error> {
+        // Before the threads are told to end, for that ends flushes too.
+        if !std::thread::panicking() {
+            self.engine.flush_last();
+        }
         self.threads.lock().stop(&self.engine);
         self.engine.close()
     }

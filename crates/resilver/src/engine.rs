@@ -26,6 +26,10 @@ use crate::{
 /// How long to wait at once for a job that is in the way.
 pub(crate) const WAIT_FOR_JOBS: Duration = Duration::from_millis(5);
 
+/// What is at most such a part of a memtable is left in the log when the store is closed: by default 1 MiB, which
+/// is replayed in some milliseconds, while a table takes as long to make durable and has to be merged later.
+const REPLAYED_PART: u64 = 64;
+
 /// A store while it is open.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -148,6 +152,24 @@ impl Engine {
         self.store.seal_all();
         while self.flush_one()? {}
         self.trim_log()
+    }
+
+    /// Makes tables of what is in memory now, unless that is replayed sooner than a table is made. What fails is
+    /// only logged: the log still holds everything.
+    pub(crate) fn flush_last(&self) {
+        let (active, sealed) = self.store.memtable_bytes();
+        if self.log().is_err() || active + sealed <= self.options.memtable_bytes / REPLAYED_PART {
+            return;
+        }
+        // What others go on writing meanwhile is left to the log, so that this has an end.
+        let upto = self.store.seal_all();
+        let flush = || {
+            while self.store.flushed() < upto && self.flush_one()? {}
+            self.trim_log()
+        };
+        if let Err(error) = flush() {
+            log::warn!("what is in memory stays in the log for the next open to replay: {}", error.to_told());
+        }
     }
 
     /// Flushes the oldest sealed memtables, if there are any.
