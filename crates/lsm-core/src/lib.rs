@@ -114,8 +114,9 @@ pub use publication::Publication;
 pub use repair_source::RepairSource;
 pub use snapshots::{LiveSnapshots, Snapshot, Snapshots};
 pub use store::{
-    Checkpoint, Checkpointed, Compacted, Compaction, Copying, FlushJob, Flushed, Healed, Healing, Keeper,
-    KeyIter, KeyRange, KeyValue, LevelStats, Pass, Store, StoreOptions, StoreStats, StoredTable, TreeStats,
+    Backlog, Checkpoint, Checkpointed, Compacted, Compaction, Copying, FlushJob, Flushed, Healed, Healing,
+    Keeper, KeyIter, KeyRange, KeyValue, LevelStats, Pass, Store, StoreOptions, StoreStats, StoredTable,
+    TreeStats,
 };
 pub use survivors::Tally;
 pub use sweep::Soundness;

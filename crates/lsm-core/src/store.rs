@@ -16,6 +16,7 @@ mod keeper;
 mod key_iter;
 mod keyspaces;
 mod options;
+mod replaying;
 mod stats;
 mod sweeping;
 mod writing;
@@ -41,6 +42,7 @@ pub use self::{
     keeper::Keeper,
     key_iter::{KeyIter, KeyRange, KeyValue},
     options::StoreOptions,
+    replaying::Backlog,
     stats::{LevelStats, StoreStats, TreeStats},
     writing::Pass,
 };

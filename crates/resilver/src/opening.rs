@@ -12,7 +12,7 @@ use std::{
 };
 
 use lsm_core::{
-    BatchView, Catalog, Change, Edit, Error as TreeError, FileId, HintCause, Keeper, Leveled, Manifest,
+    Backlog, Catalog, Change, Edit, Error as TreeError, FileId, HintCause, Keeper, Leveled, Manifest,
     ManifestError, Recovered, Soundness, Store, StoreOptions, TreeId,
 };
 use lsm_io::{EpochWorker, Fs, Limits, LockGuard};
@@ -30,6 +30,9 @@ use crate::{
 
 /// The file whose lock says that a store is open for writing.
 pub(crate) const LOCK: &str = "LOCK";
+
+/// Replay takes so many bytes of groups at once: an eighth of a memtable at most, so that both fit its memory.
+const BACKLOG_BYTES_MAX: u64 = 16 << 20;
 
 /// Opens for writing.
 pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
@@ -199,23 +202,40 @@ fn note_findings(store: &Store, findings: &[Finding]) {
 
 /// Puts what the log holds into memtables, and into tables where it is too much for memory.
 fn replay(recovery: &Recovery, store: &Store, log: Option<&Log>, options: &Options) -> Result<(), Error> {
+    let mut backlog = Backlog::default();
+    let most = (options.memtable_bytes / 8).min(BACKLOG_BYTES_MAX);
+    let mut room = most;
     recovery.replay(|what, _| {
         match what {
-            Replayed::Changes { seqs, payload } => {
-                let batch = BatchView::parse(&payload).map_err(|cause| Error::LogForeign { cause })?;
-                store.replay(SeqNo::new(seqs.first.get()), batch.ops());
-            }
+            Replayed::Changes { seqs, payload } => backlog.push(SeqNo::new(seqs.first.get()), payload),
             // Refused before, unless it was accepted.
             Replayed::Lost(loss) => log::error!("{loss}"),
         }
-        if log.is_some() && store.memtable_bytes().0 >= options.memtable_bytes {
-            store.seal_full(options.memtable_bytes);
-            while let Some(job) = store.plan_flush() {
-                store.run_flush(job, &|| false)?;
+        if backlog.bytes() < room {
+            return Ok::<_, Error>(());
+        }
+        work_off(store, std::mem::take(&mut backlog))?;
+        if log.is_some() {
+            if store.memtable_bytes().0 >= options.memtable_bytes {
+                store.seal_full(options.memtable_bytes);
+                flush_sealed(store)?;
             }
+            room = most.min(options.memtable_bytes.saturating_sub(store.memtable_bytes().0));
         }
         Ok(())
-    })
+    })?;
+    work_off(store, backlog)
+}
+
+fn work_off(store: &Store, backlog: Backlog) -> Result<(), Error> {
+    store.replay(backlog).map_err(|cause| Error::LogForeign { cause })
+}
+
+fn flush_sealed(store: &Store) -> Result<(), Error> {
+    while let Some(job) = store.plan_flush() {
+        store.run_flush(job, &|| false)?;
+    }
+    Ok(())
 }
 
 fn store_options(path: &Path, options: &Options, bell: &Arc<Bell>) -> StoreOptions {

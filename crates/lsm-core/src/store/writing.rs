@@ -48,19 +48,6 @@ impl Store {
         }
     }
 
-    /// As [`apply`](Self::apply), for a batch that the log gave back: a tree skips what its tables hold. It shows
-    /// at once. For a store that nobody writes to yet.
-    pub fn replay<'b>(&self, first: SeqNo, ops: impl Iterator<Item = BatchOp<'b>>) {
-        let (trees, catalog) = (self.all_trees(), self.keeper.catalog());
-        for (at, op) in (first.get()..).zip(ops) {
-            let is_flushed = catalog.trees.get(&op.tree).is_none_or(|tree| at <= tree.flushed.get());
-            if let Some(tree) = trees.get(&op.tree).filter(|_| !is_flushed) {
-                tree.insert(SeqNo::new(at), &op);
-            }
-            self.publication.reach(SeqNo::new(at));
-        }
-    }
-
     /// Says that every sequence number up to `seq` is replayed, or was given up.
     pub fn replayed(&self, seq: SeqNo) {
         self.publication.reach(seq);
@@ -126,7 +113,7 @@ impl Store {
 }
 
 impl Tree {
-    fn insert(&self, seq: SeqNo, op: &BatchOp<'_>) {
+    pub(super) fn insert(&self, seq: SeqNo, op: &BatchOp<'_>) {
         let view = self.view();
         let memtable = &view.memtables[0];
         let (key, value) = (op.key, op.value);
