@@ -35,6 +35,7 @@ mod healing;
 mod journal;
 mod opening;
 mod pacing;
+mod replay;
 
 pub use batch::WriteBatch;
 pub use db::{Db, Stats};

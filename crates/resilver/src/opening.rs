@@ -12,11 +12,11 @@ use std::{
 };
 
 use lsm_core::{
-    Backlog, Catalog, Change, Edit, Error as TreeError, FileId, HintCause, Keeper, Leveled, Manifest,
-    ManifestError, Recovered, Soundness, Store, StoreOptions, TreeId,
+    Catalog, Change, Edit, Error as TreeError, FileId, HintCause, Keeper, Leveled, Manifest, ManifestError,
+    Recovered, Soundness, Store, StoreOptions, TreeId,
 };
 use lsm_io::{EpochWorker, Fs, Limits, LockGuard};
-use lsm_wal::{Finding, Log, LogOptions, Recovery, Replayed, Whereabouts};
+use lsm_wal::{Finding, Log, LogOptions, Recovery, Whereabouts};
 use page_ecc::Uid;
 use sst_format::{KeyOrder, SeqNo, TableOptions};
 
@@ -26,13 +26,11 @@ use crate::{
     db::DEFAULT_KEYSPACE,
     engine::{Engine, Parts},
     journal::{Journal, record_of},
+    replay::{Excess, replay},
 };
 
 /// The file whose lock says that a store is open for writing.
 pub(crate) const LOCK: &str = "LOCK";
-
-/// Replay takes so many bytes of groups at once: an eighth of a memtable at most, so that both fit its memory.
-const BACKLOG_BYTES_MAX: u64 = 16 << 20;
 
 /// Opens for writing.
 pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
@@ -95,7 +93,7 @@ pub(crate) fn open_read_only(path: &Path, options: Options) -> Result<Engine, Er
     let keeper = Keeper::Nobody(catalog.clone());
     let store = Arc::new(Store::new(store_options(path, &options, &bell), worker.clone(), keeper));
     let recovery = scan_log(&catalog, path, &options)?;
-    replay(&recovery, &store, None, &options)?;
+    replay(&recovery, &store, Excess::StaysInMemory, &options)?;
     Ok(Engine::new(Parts { options, store, log: None, worker, bell, lock: None }))
 }
 
@@ -163,7 +161,7 @@ fn take_up_log(
     let journal = Arc::new(Journal::new(store.clone()));
     let log =
         recovery.open(worker.clone(), journal, log_options).map_err(|cause| Error::LogRefused { cause })?;
-    replay(&recovery, store, Some(&log), options)?;
+    replay(&recovery, store, Excess::BecomesTables, options)?;
     for finding in recovery.findings() {
         if let Finding::Unrecorded { path } = finding {
             store.let_file_go(path.clone());
@@ -198,44 +196,6 @@ fn note_findings(store: &Store, findings: &[Finding]) {
         log::warn!("{finding}");
         let _known = store.hints().record(TreeId::STORE, FileId::new(segment.get()), pages, cause);
     }
-}
-
-/// Puts what the log holds into memtables, and into tables where it is too much for memory.
-fn replay(recovery: &Recovery, store: &Store, log: Option<&Log>, options: &Options) -> Result<(), Error> {
-    let mut backlog = Backlog::default();
-    let most = (options.memtable_bytes / 8).min(BACKLOG_BYTES_MAX);
-    let mut room = most;
-    recovery.replay(|what, _| {
-        match what {
-            Replayed::Changes { seqs, payload } => backlog.push(SeqNo::new(seqs.first.get()), payload),
-            // Refused before, unless it was accepted.
-            Replayed::Lost(loss) => log::error!("{loss}"),
-        }
-        if backlog.bytes() < room {
-            return Ok::<_, Error>(());
-        }
-        work_off(store, std::mem::take(&mut backlog))?;
-        if log.is_some() {
-            if store.memtable_bytes().0 >= options.memtable_bytes {
-                store.seal_full(options.memtable_bytes);
-                flush_sealed(store)?;
-            }
-            room = most.min(options.memtable_bytes.saturating_sub(store.memtable_bytes().0));
-        }
-        Ok(())
-    })?;
-    work_off(store, backlog)
-}
-
-fn work_off(store: &Store, backlog: Backlog) -> Result<(), Error> {
-    store.replay(backlog).map_err(|cause| Error::LogForeign { cause })
-}
-
-fn flush_sealed(store: &Store) -> Result<(), Error> {
-    while let Some(job) = store.plan_flush() {
-        store.run_flush(job, &|| false)?;
-    }
-    Ok(())
 }
 
 fn store_options(path: &Path, options: &Options, bell: &Arc<Bell>) -> StoreOptions {
