@@ -272,6 +272,16 @@ impl Manifest {
         Ok(())
     }
 
+    /// Looks at its files on the medium, while no edit is written.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed, or a file is of a later release.
+    pub fn examine(&self) -> Result<Vec<ManifestFile>, Error> {
+        let writer = self.writer.lock();
+        let (fs, dir) = writer.place();
+        Ok(examine_manifest(fs, dir)?)
+    }
+
     /// Whether what the catalog says is all that a store opened after a crash could find: false while an edit
     /// that failed, or the end of what was read at open, waits for a new generation. Files that the catalog does
     /// not name may be deleted only while it is true.

@@ -68,6 +68,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: CheckpointOptions,
     },
+    /// Reads and checks every page of a store, and heals what is wrong.
+    Scrub {
+        #[command(flatten)]
+        options: crate::care::ScrubOptions,
+    },
     /// Puts right what reads and scrubs found wrong.
     Heal {
         #[command(flatten)]

@@ -1,9 +1,11 @@
 //! Looking after a store: what is wrong with it, and putting it right.
 
 mod heal;
+mod scrub;
 mod verify;
 
 pub(crate) use self::{
-    heal::{HealOptions, heal, heal_store},
+    heal::{HealOptions, heal},
+    scrub::{ScrubOptions, scrub, scrub_store},
     verify::{exit as verified_exit, json as verified_json, verify, verify_store},
 };

@@ -14,7 +14,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use resilver::HealMode;
+use resilver::{HealMode, PatrolOptions, ScrubStart};
 use serde_json::{Value, json};
 
 use self::{apply::Leaving, dump::Asked};
@@ -124,14 +124,21 @@ impl Command {
                 let verified = care::verify_store(dir, &opts::parse(opts)?, &Voice::new(true))?;
                 answer(out, "drill verify", care::verified_exit(&verified), care::verified_json(&verified))
             }
-            Self::Heal(Care { dir, opts, rewrite }) => {
-                let mode = if *rewrite { HealMode::Rewrite } else { HealMode::InPlace };
-                let report = care::heal_store(dir, opts::parse(opts)?, mode)?;
-                answer(out, "drill heal", report.exit, report.json)
-            }
-            Self::Scrub(_) => Err(Failure::Unsupported("drill scrub".into())),
+            // Both look at everything first, so that whatever was hurt meanwhile is known.
+            Self::Heal(asked) => asked.scrub("drill heal", out),
+            Self::Scrub(asked) => asked.scrub("drill scrub", out),
             Self::Serve => Err(Failure::Usage("`serve` is running already".into())),
         }
+    }
+}
+
+impl Care {
+    fn scrub(&self, command: &str, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let mode = if self.rewrite { HealMode::Rewrite } else { HealMode::InPlace };
+        let patrol = PatrolOptions::new().bytes_per_sec(0).start(ScrubStart::Over);
+        let options = opts::parse(&self.opts)?;
+        let report = care::scrub_store(&self.dir, options, &patrol, mode, &Voice::new(true))?;
+        answer(out, command, report.exit, report.json)
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::{Error, engine::Engine};
+use crate::{Error, engine::Engine, scrubbing::Schedule};
 
 /// How long a thread sleeps when nobody rings.
 const NAP: Duration = Duration::from_millis(250);
@@ -94,6 +94,9 @@ impl Threads {
         let mut threads = Self::default();
         threads.spawn("resilver-flush", engine, flush_round)?;
         threads.spawn("resilver-heal", engine, heal_round)?;
+        if let Some(schedule) = engine.schedule() {
+            threads.spawn("resilver-scrub", engine, scrub_round(schedule))?;
+        }
         for _ in 0..compactors {
             threads.spawn("resilver-compact", engine, compact_round)?;
         }
@@ -104,7 +107,7 @@ impl Threads {
         &mut self,
         name: &str,
         engine: &Arc<Engine>,
-        round: fn(&Engine) -> Result<Work, Error>,
+        round: impl FnMut(&Engine) -> Result<Work, Error> + Send + 'static,
     ) -> Result<(), Error> {
         let engine = engine.clone();
         let thread = std::thread::Builder::new().name(name.into()).spawn(move || serve(&engine, round));
@@ -131,7 +134,7 @@ enum Work {
     Nothing,
 }
 
-fn serve(engine: &Engine, round: fn(&Engine) -> Result<Work, Error>) {
+fn serve(engine: &Engine, mut round: impl FnMut(&Engine) -> Result<Work, Error>) {
     loop {
         let heard = engine.bell.rings();
         let goes_on = match round(engine) {
@@ -185,4 +188,13 @@ fn heal_round(engine: &Engine) -> Result<Work, Error> {
     }
     engine.bell.rest(begun.elapsed().min(PAUSE));
     Ok(Work::Done)
+}
+
+/// Scrubs what is due, a little at a time.
+fn scrub_round(mut schedule: Schedule) -> impl FnMut(&Engine) -> Result<Work, Error> {
+    move |engine| {
+        let nap = engine.scrub_due(&mut schedule)?;
+        engine.bell.rest(nap);
+        Ok(Work::Done)
+    }
 }

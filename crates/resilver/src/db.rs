@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 use sst_format::KeyOrder;
 
 use crate::{
-    AutoHeal, Background, Durability, Error, HealHint, HealMode, HealReport, Items, Keyspace, Options, Scan,
-    Snapshot, WriteBatch, background::Threads, batch::Of, engine::Engine, opening,
+    AutoHeal, Background, Durability, Error, HealHint, HealMode, HealReport, Items, Keyspace, Options,
+    PatrolOptions, Scan, ScrubControl, ScrubReport, ScrubStatus, Snapshot, WriteBatch, background::Threads,
+    batch::Of, engine::Engine, opening, scrubbing::SYSTEM_KEYSPACE,
 };
 
 /// The keyspace that is always there.
@@ -109,7 +110,7 @@ impl Db {
     /// As [`keyspace`](Self::keyspace).
     pub fn keyspace_ordered(&self, name: &str, order: &KeyOrder) -> Result<Keyspace, Error> {
         self.engine.check_open()?;
-        if name.is_empty() || name.len() > 255 {
+        if name.is_empty() || name.len() > 255 || name == SYSTEM_KEYSPACE {
             return Err(Error::KeyspaceName { name: name.into() });
         }
         let tree = match self.engine.store.tree_named(name) {
@@ -129,8 +130,8 @@ impl Db {
     /// If there is none of that name.
     pub fn find_keyspace(&self, name: &str) -> Result<Keyspace, Error> {
         self.engine.check_open()?;
-        let found =
-            self.engine.store.tree_named(name).ok_or_else(|| Error::NoKeyspace { name: name.into() })?;
+        let found = self.engine.store.tree_named(name).filter(|_| name != SYSTEM_KEYSPACE);
+        let found = found.ok_or_else(|| Error::NoKeyspace { name: name.into() })?;
         Ok(Keyspace::new(self.engine.clone(), found.0, name.into()))
     }
 
@@ -149,7 +150,8 @@ impl Db {
     /// The names of all keyspaces, sorted.
     #[must_use]
     pub fn keyspaces(&self) -> Vec<Arc<str>> {
-        self.engine.store.names()
+        let names = self.engine.store.names();
+        names.into_iter().filter(|name| **name != *SYSTEM_KEYSPACE).collect()
     }
 
     /// Ends a keyspace with everything in it. Whoever still holds it gets an error from then on.
@@ -234,6 +236,32 @@ impl Db {
     /// If the disk refuses, or the store is closed or only read. What hinders one file is in the report.
     pub fn heal(&self, mode: HealMode) -> Result<HealReport, Error> {
         self.engine.heal_all(mode)
+    }
+
+    /// Reads and checks every page of every file, whatever it meets, and notes what is to be healed. A pass that was
+    /// cut short, by `control` or by the end of the process, goes on where it was, unless the options say otherwise.
+    ///
+    /// ```
+    /// use resilver::{Db, PatrolOptions, ScrubControl};
+    /// # let dir = tempfile::tempdir()?;
+    /// let db = Db::open(dir.path().join("store"))?;
+    /// let report = db.scrub(&PatrolOptions::new().bytes_per_sec(100 << 20), &ScrubControl::new())?;
+    /// assert!(report.is_ok() && report.is_complete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If hints cannot be made durable, or the store is closed or only read.
+    pub fn scrub(&self, options: &PatrolOptions, control: &ScrubControl) -> Result<ScrubReport, Error> {
+        self.engine.scrub(options, control)
+    }
+
+    /// What scrubs have done so far.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the store is closed.
+    pub fn scrub_status(&self) -> Result<ScrubStatus, Error> {
+        self.engine.scrub_status()
     }
 
     /// The files with pages that are known to be wrong on the medium.

@@ -20,7 +20,8 @@ use parking_lot::Mutex;
 use sst_format::SeqNo;
 
 use crate::{
-    Background, Durability, Error, Options, Snapshot, background::Bell, journal::record_of, pacing::Pacer,
+    Background, Durability, Error, Options, Snapshot, background::Bell, journal::record_of, latency::Latency,
+    pacing::Pacer,
 };
 
 /// How long to wait at once for a job that is in the way.
@@ -42,6 +43,7 @@ pub(crate) struct Engine {
     pub(crate) worker: Arc<EpochWorker>,
     pub(crate) bell: Arc<Bell>,
     pub(crate) pacer: Pacer,
+    pub(crate) latency: Arc<Latency>,
     is_closed: AtomicBool,
     /// Held until the last handle is gone, or the store is closed.
     lock: Mutex<Option<LockGuard>>,
@@ -64,6 +66,7 @@ impl Engine {
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             pacer: Pacer::new(&options),
+            latency: Arc::default(),
             options,
             store,
             log,

@@ -53,7 +53,7 @@ pub enum Error {
     #[error("the default keyspace cannot be dropped; delete its keys, or use another one")]
     DefaultKeyspace,
     /// A keyspace's name is not fit for one.
-    #[error("{name:?} cannot name a keyspace; use 1 to 255 bytes")]
+    #[error("{name:?} cannot name a keyspace; use 1 to 255 bytes, and not the store's own name")]
     KeyspaceName {
         /// The name.
         name: String,

@@ -10,10 +10,14 @@ use std::sync::Arc;
 
 use lsm_core::{EccHealCompaction, FileId, HealHint, Healed, Healing, HintClaim, TreeId};
 use lsm_io::{Epoch, Lane, Target};
-use lsm_wal::{Flaw, Patch, SegmentRecord, Whereabouts};
+use lsm_wal::{Patch, SegmentRecord};
 use page_ecc::{Evidence, PAGE_LEN};
 
-use crate::{Error, engine::Engine};
+use crate::{
+    Error,
+    engine::Engine,
+    segments::{SegmentSeen, Shelf},
+};
 
 /// The number under which the manifest is healed; segments of the log have their own.
 pub(crate) const MANIFEST: FileId = FileId::new(0);
@@ -236,13 +240,17 @@ impl Engine {
         if log.current().is_some_and(|current| current.number == segment.number) {
             log.rotate()?;
         }
-        let (patches, lost) = self.examine_segment(&segment)?;
-        let evidence =
-            Evidence { copied: patches.len() as u64, lost: lost.len() as u64, ..Evidence::default() };
-        let is_cut = self.is_cut(&segment);
-        if lost.is_empty() && !is_cut {
-            let pages = patches.len() as u64;
-            if self.patch_segment(&segment, patches)? {
+        let Some(seen) = self.examine_segment(&segment)? else {
+            return Ok((Evidence::default(), Healing::Gone));
+        };
+        let evidence = Evidence {
+            copied: seen.patches.len() as u64,
+            rebuilt: seen.lost.len() as u64,
+            ..Evidence::default()
+        };
+        if seen.lost.is_empty() && seen.missing.is_empty() {
+            let pages = seen.patches.len() as u64;
+            if self.patch_segment(&segment, seen.patches)? {
                 let outcome = if pages == 0 { Healing::Clean } else { Healing::InPlace { pages } };
                 return Ok((evidence, outcome));
             }
@@ -250,27 +258,17 @@ impl Engine {
         // Everything in it is in memory too: once that is in tables, the segment goes.
         self.flush()?;
         let outcome = if find().is_none() { Healing::Rewritten } else { Healing::Clean };
-        Ok((Evidence { lost: 0, rebuilt: evidence.lost, ..evidence }, outcome))
+        Ok((evidence, outcome))
     }
 
-    /// Patches for a segment's pages, and the pages that neither extent has.
-    pub(crate) fn examine_segment(&self, segment: &SegmentRecord) -> Result<(Vec<Patch>, Vec<u64>), Error> {
-        let durable = self.log()?.durable();
-        let at =
-            Whereabouts::new(self.options.fs.clone(), self.store.dir(), self.store.keeper().catalog().store);
-        let (mut patches, mut lost) = (Vec::new(), Vec::new());
-        lsm_wal::examine(&at, *segment, durable, |flaw| match flaw {
-            Flaw::Mendable(patch) => patches.push(patch),
-            Flaw::Lost { page } => lost.push(page),
-        })?;
-        Ok((patches, lost))
-    }
-
-    /// Whether a segment's file is not as long as it was made.
-    pub(crate) fn is_cut(&self, segment: &SegmentRecord) -> bool {
-        let file = self.options.fs.open(&segment.path(self.store.dir()), lsm_io::Access::ReadOnly);
-        let len = file.and_then(|file| file.len());
-        len.is_ok_and(|len| len.get() != segment.file_len())
+    /// Looks at a segment of the log; none if it is gone.
+    pub(crate) fn examine_segment(&self, segment: &SegmentRecord) -> Result<Option<SegmentSeen>, Error> {
+        let store = self.store.keeper().catalog().store;
+        // Where nothing is written, everything that was read is as durable as it gets.
+        let seen = || lsm_wal::SeqNo::new(self.store.visible().get() + 1);
+        let durable = self.log().map_or_else(|_| seen(), lsm_wal::Log::durable);
+        let shelf = Shelf { fs: &self.options.fs, dir: self.store.dir(), store, durable };
+        shelf.examine(segment)
     }
 
     /// Writes patches into a closed segment; whether the medium shows them.

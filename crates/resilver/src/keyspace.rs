@@ -56,7 +56,10 @@ impl Keyspace {
     /// If the answer depends on lost bytes, the disk refuses, or the store is closed.
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         self.engine.check_open()?;
-        Ok(self.engine.store.get(self.tree, key, None)?.map(|visible| visible.value))
+        let begun = self.engine.latency.begin();
+        let found = self.engine.store.get(self.tree, key, None)?.map(|visible| visible.value);
+        self.engine.latency.end(begun);
+        Ok(found)
     }
 
     /// The value a key had when a snapshot was taken.

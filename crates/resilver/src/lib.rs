@@ -33,9 +33,12 @@ mod background;
 mod engine;
 mod healing;
 mod journal;
+mod latency;
 mod opening;
 mod pacing;
 mod replay;
+mod scrubbing;
+mod segments;
 
 pub use batch::WriteBatch;
 pub use db::{Db, Stats};
@@ -46,9 +49,15 @@ pub use lsm_core::{
     CompactionStrategy, FileId, HealHint, Healed, Healing, HintCause, LevelStats, Leveled, Major, NoWitness,
     Proof, RepairSource, Sighting, StoreStats, TreeId, TreeStats, Witness,
 };
+pub use lsm_scrub::{
+    Access as ScrubAccess, Action as ScrubAction, Control as ScrubControl, End as ScrubEnd, Finding, Found,
+    PatrolOptions, Progress as ScrubProgress, Report as ScrubReport, Scope as ScrubScope, Severity,
+    Start as ScrubStart, Trouble,
+};
 pub use options::{Background, Creation, Durability, LogLoss, Options};
 pub use page_ecc::{Evidence, Page, PageNo, PageRanges, Scheme, Uid, Unreadable};
 pub use scan::{Items, Scan};
+pub use scrubbing::ScrubStatus;
 pub use snapshot::Snapshot;
 pub use sst_format::{Codec, Comparator, FalsePositiveRate, FilterPolicy, KeyOrder, ZstdLevel};
 pub use verifying::{BadPage, FileKind, PageState, Progress, Verified, verify};

@@ -2,7 +2,7 @@
 //!
 //! `open` parses them once; behind it nothing asks whether they make sense.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use lsm_core::{KeyOrders, NoWitness, RepairSource, Witness};
 use lsm_io::{Fs, StdFs};
@@ -45,6 +45,8 @@ pub struct Options {
     pub(crate) heal_gate: Option<Arc<dyn HealGate>>,
     pub(crate) repair_source: Option<Arc<dyn RepairSource>>,
     pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) scrub_every: Option<Duration>,
+    pub(crate) scrub_bytes_per_sec: u64,
 }
 
 /// Whether opening may make a store.
@@ -132,6 +134,8 @@ impl Options {
             heal_gate: None,
             repair_source: None,
             witness: Arc::new(NoWitness),
+            scrub_every: None,
+            scrub_bytes_per_sec: 64 << 20,
         }
     }
 
@@ -279,6 +283,20 @@ impl Options {
     #[must_use]
     pub fn repair_source(mut self, source: Arc<dyn RepairSource>) -> Self {
         self.repair_source = Some(source);
+        self
+    }
+
+    /// How often every page of every file is read and checked in the background (never), spread over that time.
+    #[must_use]
+    pub fn scrub_every(mut self, time: Duration) -> Self {
+        self.scrub_every = Some(time);
+        self
+    }
+
+    /// How fast scrubs by that schedule read at most (64 MiB a second).
+    #[must_use]
+    pub fn scrub_bytes_per_sec(mut self, bytes: u64) -> Self {
+        self.scrub_bytes_per_sec = bytes.max(4096);
         self
     }
 

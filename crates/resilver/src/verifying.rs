@@ -8,13 +8,13 @@ use std::{io::ErrorKind, path::Path, sync::Arc};
 use bytes::Bytes;
 use lsm_core::{Catalog, Examiner, Recovered, TableMeta, examine_manifest, table_name};
 use lsm_io::{Access, IoError, LockGuard};
-use lsm_wal::{Flaw, SegmentRecord, Whereabouts};
 use page_ecc::{Examination, PAGE_LEN, Rung};
 
 use crate::{
     Error, Options,
     journal::record_of,
     opening::{LOCK, scan_log},
+    segments::Shelf,
 };
 
 /// Pages of a table looked at between two reports of progress: 16 MiB.
@@ -228,46 +228,24 @@ impl<P: FnMut(Progress)> Walk<'_, P> {
         let recovery = scan_log(catalog, self.path, &options)?;
         self.verified.log_losses = recovery.losses();
         let Some(durable) = recovery.next_seq() else { return Ok(()) };
-        let at = Whereabouts::new(self.options.fs.clone(), self.path, catalog.store);
+        let shelf = Shelf { fs: &self.options.fs, dir: self.path, store: catalog.store, durable };
         for segment in catalog.segments.values().map(record_of) {
-            let name: Arc<str> = segment.number.file_name().into();
-            let bad =
-                |page, state| BadPage { file: name.clone(), kind: FileKind::Log, page, state, keys: None };
-            let mut flaws = Vec::new();
-            let pages = lsm_wal::examine(&at, segment, durable, |flaw| {
-                flaws.push(match flaw {
-                    Flaw::Mendable(patch) => {
-                        bad(patch.offset.get() / PAGE_LEN as u64, PageState::Correctable)
-                    }
-                    Flaw::Lost { page } => bad(page, PageState::Lost),
+            if let Some(seen) = shelf.examine(&segment)? {
+                let name: Arc<str> = segment.number.file_name().into();
+                let bad = seen.bad().into_iter().map(|(page, state)| BadPage {
+                    file: name.clone(),
+                    kind: FileKind::Log,
+                    page,
+                    state,
+                    keys: None,
                 });
-            })?;
-            self.verified.files += u64::from(pages.is_some());
-            self.verified.pages += pages.unwrap_or(0) * 2;
-            self.verified.bytes_read += pages.unwrap_or(0) * 2 * PAGE_LEN as u64;
-            self.verified.bad.extend(flaws);
-            self.cut(&segment, &bad)?;
+                self.verified.bad.extend(bad);
+                self.verified.files += 1;
+                self.verified.pages += seen.pages;
+                self.verified.bytes_read += seen.pages * PAGE_LEN as u64;
+            }
             self.tell(segment.file_len());
         }
-        Ok(())
-    }
-
-    /// A segment that is shorter than it was made is wrong from there on.
-    fn cut(&mut self, segment: &SegmentRecord, bad: &dyn Fn(u64, PageState) -> BadPage) -> Result<(), Error> {
-        let file = match self.options.fs.open(&segment.path(self.path), Access::ReadOnly) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            file => file?,
-        };
-        let there = file.len()?.get() / PAGE_LEN as u64;
-        let known: std::collections::BTreeSet<_> = self
-            .verified
-            .bad
-            .iter()
-            .filter(|bad| *bad.file == *segment.number.file_name())
-            .map(|bad| bad.page)
-            .collect();
-        let missing = (there..segment.file_len() / PAGE_LEN as u64).filter(|page| !known.contains(page));
-        self.verified.bad.extend(missing.map(|page| bad(page, PageState::Correctable)));
         Ok(())
     }
 

@@ -142,6 +142,11 @@ impl Writer {
         Self { place, orders, next, durable, number, chain, compatible, files: None }
     }
 
+    /// Where it lives.
+    pub(super) fn place(&self) -> (&Arc<dyn Fs>, &Path) {
+        (&self.place.fs, &self.place.dir)
+    }
+
     pub(super) fn orders(&self) -> &KeyOrders {
         &self.orders
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Catalog, Edit, Error, Manifest};
+use crate::{Catalog, Edit, Error, Generation, Manifest, ManifestFile};
 
 /// Who keeps a store's catalog.
 #[derive(Debug)]
@@ -42,6 +42,26 @@ impl Keeper {
         match self {
             Self::Manifest(manifest) => manifest.roll(),
             Self::Nobody(_) => Err(Error::ReadOnly),
+        }
+    }
+
+    /// Looks at the files of the manifest on the medium.
+    ///
+    /// # Errors
+    /// If the store is only read, or the files cannot be looked at.
+    pub fn examine(&self) -> Result<Vec<ManifestFile>, Error> {
+        match self {
+            Self::Manifest(manifest) => manifest.examine(),
+            Self::Nobody(_) => Err(Error::ReadOnly),
+        }
+    }
+
+    /// The generation of the manifest that edits go to, if there is one.
+    #[must_use]
+    pub fn generation(&self) -> Option<Generation> {
+        match self {
+            Self::Manifest(manifest) => manifest.generation(),
+            Self::Nobody(_) => None,
         }
     }
 

@@ -55,7 +55,7 @@ fn report(db: &Db, healed: &HealReport) -> Report {
         (false, _) if lost_pages(healed) > 0 => Exit::Lost,
         (false, _) => Exit::Failed,
     };
-    Report { exit, text: text(healed), json: json(db, healed) }
+    Report { exit, text: text(healed), json: json(healed, db.hints().len()) }
 }
 
 fn lost_pages(healed: &HealReport) -> u64 {
@@ -96,7 +96,7 @@ fn told(outcome: &Healing) -> String {
     }
 }
 
-pub(crate) fn json(db: &Db, healed: &HealReport) -> Value {
+pub(crate) fn json(healed: &HealReport, hints: usize) -> Value {
     let files = healed.files.iter().map(|file| {
         let (outcome, pages, lost) = match &file.healed.outcome {
             Healing::Gone => ("gone", 0, 0),
@@ -112,6 +112,6 @@ pub(crate) fn json(db: &Db, healed: &HealReport) -> Value {
         healed.failed.iter().map(|(name, error)| json!({ "file": &**name, "error": error.to_string() }));
     json!({
         "files": files.collect::<Vec<_>>(), "failed": failed.collect::<Vec<_>>(),
-        "lost": lost_pages(healed), "hints": db.hints().len(),
+        "lost": lost_pages(healed), "hints": hints,
     })
 }

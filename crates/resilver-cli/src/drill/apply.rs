@@ -11,7 +11,9 @@ use std::{
     thread::sleep,
 };
 
-use resilver::{Db, Durability, HealMode, Keyspace, Options, WriteBatch};
+use resilver::{
+    Db, Durability, HealMode, Keyspace, Options, PatrolOptions, ScrubControl, ScrubStart, WriteBatch,
+};
 
 use self::acks::Acks;
 use super::ops::Op;
@@ -144,7 +146,10 @@ impl Applying<'_> {
             Op::Compact => self.db.compact()?,
             Op::Checkpoint { dest } => self.db.checkpoint(&dest)?,
             Op::Wait { time } => sleep(time),
-            Op::Scrub => return Err(Failure::Unsupported("a scrub".into())),
+            Op::Scrub => {
+                let patrol = PatrolOptions::new().bytes_per_sec(0).start(ScrubStart::Over);
+                self.db.scrub(&patrol, &ScrubControl::new())?;
+            }
             // Whatever could not be healed shows in what is read, and to `verify`.
             Op::Heal => _ = self.db.heal(HealMode::InPlace)?,
             _ => return Err(Failure::Unsupported("rotation of keys".into())),
