@@ -21,7 +21,7 @@ use crate::{
     segment::{EXTENT_PAGES_MAX, EXTENT_PAGES_MIN, Position},
     source::Source,
     survey::{Survey, Surveyed},
-    walk::{Step, Walker},
+    walk::{Purpose, Step, Walker},
 };
 
 /// Where a log lies, and whose it is.
@@ -282,10 +282,11 @@ impl Recovery {
         let segment = self.found[link.index].0.number;
         let lost = |seqs| Replayed::Lost(Loss { segment, seqs });
         let end = self.end_of(link);
-        let mut frames = self.walk(link).filter_map(|step| match step {
-            Step::Frame(frame) if !frame.seqs.is_empty() => Some(frame),
-            Step::Frame(_) | Step::Page(_) => None,
-        });
+        let mut frames =
+            self.walk(link, |survey| Purpose::CollectKnown(&survey.notes)).filter_map(|step| match step {
+                Step::Frame(frame) if !frame.seqs.is_empty() => Some(frame),
+                Step::Frame(_) | Step::Page(_) => None,
+            });
         for span in self.outline.spans.iter().filter(|span| span.index == link.index) {
             if span.fate == Fate::Lost {
                 visit(lost(span.seqs), end)?;
@@ -314,10 +315,14 @@ impl Recovery {
         Ok(())
     }
 
-    fn walk(&self, link: &Link) -> impl Iterator<Item = Step> + use<'_> {
+    fn walk<'s>(
+        &'s self,
+        link: &Link,
+        purpose: impl Fn(&'s Survey) -> Purpose<'s>,
+    ) -> impl Iterator<Item = Step> {
         let survey = chain::survey(&self.found, link.index);
         let until = self.end_of(link);
-        survey.into_iter().flat_map(move |survey| Walker::new(&survey.source, until))
+        survey.into_iter().flat_map(move |survey| Walker::new(&survey.source, until, purpose(survey)))
     }
 
     /// Where reading a segment of the history ends.

@@ -147,6 +147,15 @@ impl<'a> Pages<'a> {
         Self { source, windows: Extent::BOTH.map(Window::empty) }
     }
 
+    /// Page `page` of extent A; none if it cannot be read.
+    pub(crate) fn read_first(&mut self, page: u64) -> Option<&Page> {
+        let [a, _] = &mut self.windows;
+        if !a.holds(page) {
+            a.load(self.source, page);
+        }
+        a.page(page)
+    }
+
     /// Page `page` of both extents; none where it cannot be read.
     pub(crate) fn read(&mut self, page: u64) -> [Option<&Page>; 2] {
         for window in &mut self.windows {

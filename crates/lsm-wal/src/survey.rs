@@ -9,7 +9,7 @@ use crate::{
     piece::Kind,
     segment::Position,
     source::{HeaderFound, Source},
-    walk::{Content, Frame, PageNote, Step, Walker},
+    walk::{Content, Frame, PageNote, Purpose, Step, Walker},
 };
 
 /// What one segment holds.
@@ -25,6 +25,7 @@ pub(crate) struct Survey {
     pub(crate) watermark: SeqNo,
     /// Whether a frame was appended behind the header, which was durable then.
     pub(crate) appended: bool,
+    /// Of the pages that were not alike and right in both extents, in order.
     pub(crate) notes: Vec<PageNote>,
     len: u64,
     lacking_headers: Vec<Extent>,
@@ -77,7 +78,7 @@ impl Survey {
 
     fn read(&mut self) {
         let (mut runs, mut notes) = (Vec::new(), Vec::new());
-        for step in Walker::new(&self.source, Position(self.source.record.extent_len())) {
+        for step in Walker::new(&self.source, Position(self.source.record.extent_len()), Purpose::Survey) {
             match step {
                 Step::Frame(frame) => {
                     extend(&mut runs, &frame);

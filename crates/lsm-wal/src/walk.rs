@@ -18,6 +18,7 @@ use crate::{
 pub(crate) struct Frame {
     pub(crate) kind: Kind,
     pub(crate) seqs: Seqs,
+    /// Empty in a survey.
     pub(crate) payload: Vec<u8>,
     pub(crate) end: Position,
 }
@@ -61,10 +62,22 @@ pub(crate) enum Content {
     Doubtful,
 }
 
+/// What a walk is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose<'a> {
+    /// To learn what is there, of both extents; payloads are passed over.
+    Survey,
+    /// To have it, from both extents.
+    Collect,
+    /// To have it once more: where the survey had nothing to note, extent A is enough if it proves itself again.
+    CollectKnown(&'a [PageNote]),
+}
+
 /// Goes through a segment.
 #[derive(Debug)]
 pub(crate) struct Walker<'a> {
     source: &'a Source,
+    purpose: Purpose<'a>,
     pages: Pages<'a>,
     page: u64,
     /// The page before which to stop.
@@ -77,19 +90,59 @@ pub(crate) struct Walker<'a> {
 #[derive(Debug)]
 struct Partial {
     head: Piece,
+    /// Bytes of its payload so far, whether kept or passed over.
+    len: usize,
     payload: Vec<u8>,
+}
+
+impl PageNote {
+    fn new(page: u64, merged: &Merged) -> Self {
+        let content = match (&merged.doubt, &merged.pieces[..]) {
+            (Some(_), _) => Content::Doubtful,
+            (None, []) => Content::Blank,
+            (None, _) => Content::Pieces,
+        };
+        let pieces = || merged.pieces.iter().map(|(piece, _)| piece);
+        Self {
+            page,
+            extents: merged.extents,
+            transient: false,
+            unreadable: false,
+            content,
+            watermark: pieces().map(|piece| piece.watermark).max().unwrap_or_default(),
+            next: pieces().map(Piece::next).max().unwrap_or_default(),
+            appended: pieces().any(|piece| piece.origin == Origin::Appended),
+        }
+    }
 }
 
 impl<'a> Walker<'a> {
     /// Goes through the frames that start before `until`.
-    pub(crate) fn new(source: &'a Source, until: Position) -> Self {
+    pub(crate) fn new(source: &'a Source, until: Position, purpose: Purpose<'a>) -> Self {
         let until = until.round_up().page().min(source.record.extent_pages);
         let pages = Pages::of(source);
-        Self { source, pages, page: Position::FRAMES.page(), until, current: None, partial: None }
+        Self { source, purpose, pages, page: Position::FRAMES.page(), until, current: None, partial: None }
     }
 
-    fn load(&mut self) -> (Merged, PageNote, usize) {
+    /// The page as extent A has it, where that is known to be all.
+    fn load_known(&mut self) -> Option<Merged> {
+        let Purpose::CollectKnown(notes) = self.purpose else { return None };
+        let page = self.page;
+        if notes.binary_search_by_key(&page, |note| note.page).is_ok() {
+            return None;
+        }
+        let copy = self.pages.read_first(page);
+        let merged = Merged::of([copy; 2], self.source.salter, page);
+        let is_whole = merged.doubt.is_none() && !merged.pieces.is_empty();
+        is_whole.then_some(merged)
+    }
+
+    fn load(&mut self) -> (Merged, PageNote) {
         let (page, salter) = (self.page, self.source.salter);
+        if let Some(merged) = self.load_known() {
+            let note = PageNote::new(page, &merged);
+            return (merged, note);
+        }
         let copies = self.pages.read(page);
         let mut unreadable = copies == [None; 2];
         let mut merged = Merged::of(copies, salter, page);
@@ -101,39 +154,27 @@ impl<'a> Walker<'a> {
             unreadable = fresh == [None, None];
             merged = again;
         }
-        let content = match (&merged.doubt, &merged.pieces[..]) {
-            (Some(_), _) => Content::Doubtful,
-            (None, []) => Content::Blank,
-            (None, _) => Content::Pieces,
-        };
-        let pieces = || merged.pieces.iter().map(|(piece, _)| piece);
-        let note = PageNote {
-            page,
-            extents: merged.extents,
-            transient,
-            unreadable,
-            content,
-            watermark: pieces().map(|piece| piece.watermark).max().unwrap_or_default(),
-            next: pieces().map(Piece::next).max().unwrap_or_default(),
-            appended: pieces().any(|piece| piece.origin == Origin::Appended),
-        };
-        (merged, note, 0)
+        let note = PageNote { transient, unreadable, ..PageNote::new(page, &merged) };
+        (merged, note)
     }
 
     fn take(&mut self, piece: Piece, payload: &[u8], end: Position) -> Option<Frame> {
         if piece.at == 0 {
-            self.partial = Some(Partial { head: piece, payload: Vec::new() });
+            self.partial = Some(Partial { head: piece, len: 0, payload: Vec::new() });
         }
         let partial = self.partial.as_mut()?;
         if !partial.continues_with(&piece) {
             self.partial = None;
             return None;
         }
-        partial.payload.extend_from_slice(payload);
-        if partial.payload.len() < partial.head.frame_len as usize {
+        partial.len += payload.len();
+        if !matches!(self.purpose, Purpose::Survey) {
+            partial.payload.extend_from_slice(payload);
+        }
+        if partial.len < partial.head.frame_len as usize {
             return None;
         }
-        let Partial { head, payload } = self.partial.take()?;
+        let Partial { head, payload, .. } = self.partial.take()?;
         Some(Frame { kind: head.kind, seqs: Seqs::new(head.first, head.next()), payload, end })
     }
 }
@@ -147,7 +188,8 @@ impl Iterator for Walker<'_> {
                 if self.page >= self.until {
                     return None;
                 }
-                self.current = Some(self.load());
+                let (merged, note) = self.load();
+                self.current = Some((merged, note, 0));
                 self.page += 1;
             }
             let (merged, note, index) = self.current.take()?;
@@ -168,6 +210,6 @@ impl Partial {
         let head = &self.head;
         let same = (piece.kind, piece.first, piece.count, piece.frame_len)
             == (head.kind, head.first, head.count, head.frame_len);
-        same && piece.at as usize == self.payload.len()
+        same && piece.at as usize == self.len
     }
 }

@@ -11,7 +11,7 @@ use lsm_core::{Backlog, Store};
 use lsm_wal::{Recovery, Replayed};
 use sst_format::SeqNo;
 
-use crate::{Background, Error, Options};
+use crate::{Background, Error, LogLoss, Options};
 
 /// So many bytes of groups go into memtables at once: an eighth of one at most.
 const BACKLOG_BYTES_MAX: u64 = 16 << 20;
@@ -63,8 +63,11 @@ impl Intake<'_, '_> {
             Replayed::Changes { seqs, payload } => {
                 self.backlog.push(SeqNo::new(seqs.first.get()), payload);
             }
-            // Refused before, unless it was accepted.
-            Replayed::Lost(loss) => log::error!("{loss}"),
+            Replayed::Lost(loss) => match self.options.log_loss {
+                // What was there when the log was looked through is refused by now; this went since.
+                LogLoss::Refuse => return Err(Error::LogLost { losses: vec![loss] }),
+                LogLoss::Accept => log::error!("{loss}"),
+            },
         }
         if self.backlog.bytes() < self.room {
             return Ok(());

@@ -14,7 +14,7 @@ use crate::{
     piece::Kind,
     segment::Position,
     tail::{Base, Body, Context, Entry, Tail},
-    walk::Step,
+    walk::{Purpose, Step},
 };
 
 /// Where the new segment takes up.
@@ -92,7 +92,7 @@ impl Recovery {
             let spans = self.outline.spans.iter().filter(|span| span.index == last.index);
             spans.filter(|span| span.fate == Fate::Kept).any(|span| span.seqs.contains(seqs.first))
         };
-        for step in self.walk(last) {
+        for step in self.walk(last, |_| Purpose::Collect) {
             let Step::Frame(frame) = step else { continue };
             if frame.seqs.next <= from {
                 end = frame.end.round_up();

@@ -185,6 +185,28 @@ fn every_hole_of_64_kib_is_put_right() {
 }
 
 #[test]
+fn what_goes_wrong_between_the_scan_and_the_replay_is_put_right() {
+    let victim = Victim::large(End::Closed);
+    for (file, (_, image)) in victim.files.iter().enumerate() {
+        for at in (0..image.len()).step_by(PAGE) {
+            for (start, len) in [(at, PAGE), (at + 512 * (at / PAGE % 8), 512)] {
+                let flipped: Vec<u8> = image[start..start + len].iter().map(|byte| !byte).collect();
+                for bytes in [vec![0; len], flipped] {
+                    let recovery = victim.bench.scan();
+                    victim.write(file, start, &bytes);
+                    let (found, losses) = groups(&recovery);
+                    assert!(
+                        losses.is_empty() && found == victim.groups,
+                        "file {file}, {len} bytes at {start}"
+                    );
+                    victim.write(file, start, &image[start..start + len]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_truncation_gives_the_right_groups_or_names_the_lost_ones() {
     for end in [End::Closed, End::Abandoned] {
         let victim = Victim::large(end);
