@@ -32,8 +32,8 @@ pub(crate) struct Desk {
     findings_max: usize,
     bucket: Bucket,
     pub(crate) back_off: BackOff,
-    /// Bytes that this step may still examine.
-    budget: u64,
+    /// Pages that this step may still examine.
+    budget_pages: u64,
     pub(crate) halt: Option<Halt>,
     /// When this step began, and the time spent on steps before it.
     clock: (Duration, Duration),
@@ -85,15 +85,17 @@ impl Desk {
             findings_max: options.findings_max,
             bucket: Bucket::default(),
             back_off: BackOff::default(),
-            budget: 0,
+            budget_pages: 0,
             halt: None,
             clock: (Duration::ZERO, Duration::ZERO),
         }
     }
 
     /// A step begins.
-    pub(crate) fn open(&mut self, now: Duration, budget: u64) {
-        (self.budget, self.halt) = (budget, None);
+    pub(crate) fn open(&mut self, now: Duration, budget_bytes: u64) {
+        let pages = budget_bytes / PAGE_LEN as u64;
+        self.budget_pages = if budget_bytes == 0 { 0 } else { pages.max(1) };
+        self.halt = None;
         self.clock = (now, self.report.duration);
     }
 
@@ -107,7 +109,7 @@ impl Desk {
 
     /// A file to examine, if the step goes on.
     pub(crate) fn take(&mut self) -> Option<Task> {
-        if self.halt.is_some() || self.budget == 0 { None } else { self.tasks.pop_front() }
+        if self.halt.is_some() || self.budget_pages == 0 { None } else { self.tasks.pop_front() }
     }
 
     /// A file whose turn goes on in the next step.
@@ -121,18 +123,16 @@ impl Desk {
 
     /// What the worker of `task` may do now, at this rate.
     pub(crate) fn turn(&mut self, task: &Task, read_pages: u64, now: Duration, rate: Rate) -> Turn {
-        let page_len = PAGE_LEN as u64;
-        let Some(pages) = task.next(read_pages.min((self.budget / page_len).max(1))) else {
-            return Turn::Through;
-        };
-        if self.halt.is_some() || self.budget == 0 {
+        let Some(pages) = task.next(read_pages.min(self.budget_pages.max(1))) else { return Turn::Through };
+        if self.halt.is_some() || self.budget_pages == 0 {
             return Turn::Over;
         }
-        let bytes = (pages.end.get() - pages.start.get()) * page_len;
+        let count = pages.end.get() - pages.start.get();
+        let bytes = count * PAGE_LEN as u64;
         match self.bucket.take(now, rate, bytes) {
             Err(wait) => Turn::Wait(wait),
             Ok(()) => {
-                self.budget = self.budget.saturating_sub(bytes);
+                self.budget_pages -= count;
                 Turn::Read(pages)
             }
         }

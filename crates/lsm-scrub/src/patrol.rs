@@ -126,8 +126,8 @@ impl Patrol {
         Self { options, desk: None }
     }
 
-    /// Examines about this many bytes, at least a page for each worker unless it is 0. Begins a pass if none is
-    /// under way, or resumes the one that the memory tells of.
+    /// Examines no more than this many bytes, but a page at least unless it is 0. Begins a pass if none is under
+    /// way, or resumes the one that the memory tells of.
     pub fn step(&mut self, ground: &dyn Ground, around: &Around<'_>, budget_bytes: u64) -> Step {
         let options = &self.options;
         let desk = self.desk.get_or_insert_with(|| Mutex::new(begin(ground, around, options)));
