@@ -105,6 +105,17 @@ fn a_file_that_is_gone_is_no_error() {
 }
 
 #[test]
+fn a_file_that_is_gone_is_forgotten() {
+    let world = World::new();
+    world.add(table(1, 1), 10, &[]);
+    world.scrub(&brisk());
+    assert!(Remembered::load(&world.memory).last_examined(table(1, 1)).is_some());
+    world.change(table(1, 1), |file| file.state = FileState::Gone);
+    world.scrub(&brisk());
+    assert_eq!(Remembered::load(&world.memory).last_examined(table(1, 1)), None);
+}
+
+#[test]
 fn a_finding_in_a_file_that_was_replaced_meanwhile_is_no_loss() {
     let world = World::new();
     world.add(table(1, 1), 10, &[(2, Rung::Lost)]);
