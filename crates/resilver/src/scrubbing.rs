@@ -67,7 +67,7 @@ impl Engine {
             status.bytes += file.bytes();
             match remembered.last_clean(file.of) {
                 Some(at) => {
-                    status.oldest_clean = Some(status.oldest_clean.map_or(at, |oldest| oldest.min(at)))
+                    status.oldest_clean = Some(status.oldest_clean.map_or(at, |oldest| oldest.min(at)));
                 }
                 None => status.files_never_clean += 1,
             }
