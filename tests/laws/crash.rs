@@ -10,11 +10,12 @@ mod scripts;
 
 use std::{io::Write as _, sync::Arc};
 
-use lsm_io::Rng;
+use lsm_io::{MemFs, Rng};
+use parking_lot::Mutex;
 use proptest::prelude::*;
-use resilver::Background;
+use resilver::{Background, Creation};
 use resilver_tests::{
-    Action, History, Setup, Watchdog,
+    Action, History, Setup, Subject, Watch, Watchdog, WatchedFs,
     budget::{self, Budget},
     changes, setup,
 };
@@ -67,6 +68,31 @@ fn a_store_comes_back_from_a_crash_at_any_moment_of_a_life_of_logs() {
 #[test]
 fn a_store_comes_back_from_a_crash_at_any_moment_of_keyspaces_that_come_and_go() {
     check_script("keyspaces", &Setup::small(), &scripts::keyspaces(), 1500);
+}
+
+#[test]
+fn a_keyspace_is_replayed_whole_where_another_was_flushed_further() {
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let seen = left.clone();
+    let watch: Watch = Arc::new(move |change| seen.lock().push(change.disk.fork()));
+    let fs = Arc::new(WatchedFs::new(MemFs::new(), watch));
+    let roomy = Setup { memtable_bytes: 1 << 20, ..Setup::small() };
+    let subject = Subject::open(fs, &roomy, "/store".as_ref(), Creation::Always).unwrap();
+    let writes = [scripts::put(1, 1, 9000), scripts::put(1, 2, 10), scripts::put(0, 1, 10)];
+    for write in writes {
+        subject.keyspace(write.keyspace).unwrap();
+        subject.write(&[write], false).unwrap();
+    }
+    let expected = subject.dump().unwrap();
+    left.lock().clear();
+    subject.db.flush().unwrap();
+    let left = std::mem::take(&mut *left.lock());
+    assert!(left.len() > 10, "a flush changes more than that");
+    for disk in left {
+        // So little memory that it is full, and flushed, in the middle of the log.
+        let again = Subject::open(Arc::new(disk), &Setup::small(), "/store".as_ref(), Creation::Never);
+        assert_eq!(again.unwrap().dump().unwrap(), expected);
+    }
 }
 
 fn check_random(background: Background, by_day: u32) {

@@ -34,8 +34,9 @@ pub(crate) fn replay(
 ) -> Result<(), Error> {
     std::thread::scope(|scope| {
         let portion = (options.memtable_bytes / 8).min(BACKLOG_BYTES_MAX);
-        let (backlog, flushing) = (Backlog::default(), None);
-        let mut intake = Intake { scope, store, options, excess, portion, room: portion, backlog, flushing };
+        let (backlog, upto, flushing) = (Backlog::default(), SeqNo::new(0), None);
+        let mut intake =
+            Intake { scope, store, options, excess, portion, room: portion, backlog, upto, flushing };
         recovery.replay(|what, _| intake.take(what))?;
         intake.work_off()?;
         intake.join()
@@ -53,6 +54,8 @@ struct Intake<'scope, 'env> {
     /// How many may wait now.
     room: u64,
     backlog: Backlog,
+    /// Everything up to this was taken.
+    upto: SeqNo,
     /// Makes tables of what is sealed.
     flushing: Option<ScopedJoinHandle<'scope, Result<(), Error>>>,
 }
@@ -61,6 +64,7 @@ impl Intake<'_, '_> {
     fn take(&mut self, what: Replayed) -> Result<(), Error> {
         match what {
             Replayed::Changes { seqs, payload } => {
+                self.upto = SeqNo::new(seqs.next.get() - 1);
                 self.backlog.push(SeqNo::new(seqs.first.get()), payload);
             }
             Replayed::Lost(loss) => match self.options.log_loss {
@@ -88,7 +92,7 @@ impl Intake<'_, '_> {
         let most = self.options.memtable_bytes;
         if self.store.memtable_bytes().0 >= most {
             self.join()?;
-            self.store.seal_full(most);
+            self.store.seal_replayed(most, self.upto);
             self.flush()?;
         }
         self.room = self.portion.min(most.saturating_sub(self.store.memtable_bytes().0));

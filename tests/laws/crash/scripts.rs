@@ -2,7 +2,7 @@
 
 use resilver_tests::{Action, History, Value, Write, WriteKind};
 
-fn put(keyspace: usize, key: u32, len: usize) -> Write {
+pub(super) fn put(keyspace: usize, key: u32, len: usize) -> Write {
     let kind = WriteKind::Put(Value::new(key.wrapping_mul(0x9E37_79B9) | 1, len));
     Write { keyspace, key: format!("key/{key:03}").into_bytes(), kind }
 }

@@ -61,12 +61,24 @@ impl Store {
 
     /// Seals the largest memtables, if all that take writes have grown to `bytes` together.
     pub fn seal_full(&self, bytes: u64) {
+        if let Some(large) = self.large(bytes) {
+            self.seal(|tree| tree.active_bytes() >= large);
+        }
+    }
+
+    /// As [`seal_full`](Self::seal_full), in the middle of a replay that has come to `upto`. More may show
+    /// already, for another tree's tables may hold more; a tree that was sealed up to that would skip the rest.
+    pub fn seal_replayed(&self, bytes: u64, upto: SeqNo) {
+        if let Some(large) = self.large(bytes) {
+            self.seal_at(|tree| tree.active_bytes() >= large, || upto);
+        }
+    }
+
+    /// From how many bytes on a memtable is large, if all that take writes have grown to `bytes` together.
+    fn large(&self, bytes: u64) -> Option<u64> {
         let trees = self.all_trees();
         let sizes = || trees.values().map(|tree| tree.active_bytes());
-        if sizes().sum::<u64>() >= bytes {
-            let largest = sizes().max().unwrap_or(0);
-            self.seal(|tree| tree.active_bytes() >= largest / 2);
-        }
+        (sizes().sum::<u64>() >= bytes).then(|| sizes().max().unwrap_or(0) / 2)
     }
 
     /// Seals every memtable that holds something; everything up to the answer is sealed or in tables.
@@ -80,9 +92,13 @@ impl Store {
     }
 
     fn seal(&self, which: impl Fn(&Tree) -> bool) -> SeqNo {
+        // Nobody is between the log and publication then, so what shows is all that there is.
+        self.seal_at(which, || self.publication.visible())
+    }
+
+    fn seal_at(&self, which: impl Fn(&Tree) -> bool, upto: impl FnOnce() -> SeqNo) -> SeqNo {
         let _alone = self.gate.write();
-        // Nobody is between the log and publication, so what shows is all that there is.
-        let upto = self.publication.visible();
+        let upto = upto();
         self.gated.store(upto.get(), Ordering::Release);
         self.all_trees().values().filter(|tree| which(tree)).for_each(|tree| tree.seal(upto));
         upto
