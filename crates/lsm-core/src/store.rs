@@ -4,8 +4,8 @@
 //! log, [`apply`](Store::apply), [`publish`](Store::publish); and runs the jobs that the plans name.
 //!
 //! **Locks**, outermost first: `naming` (keyspaces come and go one at a time) → `flushing` (one flush, or the part of a checkpoint that must not meet one) →
-//! `gate` (shared by a write from the log to its publication; alone to seal) → the manifest's own → a tree's
-//! state. None but `naming`, `flushing` and the manifest's is held over I/O.
+//! `gate` (shared by a write from the log to its publication; alone to seal) → `installing` (a version goes from
+//! the manifest to its tree) → the manifest's own → a tree's state. None but `naming`, `flushing` and the manifest's is held over I/O.
 
 mod checkpoint;
 mod compacting;
@@ -73,6 +73,7 @@ pub struct Store {
     next_file: AtomicU64,
     gate: RwLock<()>,
     flushing: Mutex<()>,
+    installing: Mutex<()>,
     /// Jobs that failed on damage and keep their claims.
     stuck: AtomicUsize,
     /// Held by whoever begins or ends a keyspace.
@@ -119,6 +120,7 @@ impl Store {
             obsolete: Mutex::default(),
             gate: RwLock::default(),
             flushing: Mutex::default(),
+            installing: Mutex::default(),
             stuck: AtomicUsize::new(0),
             gated: AtomicU64::new(visible.get()),
             naming: Mutex::default(),

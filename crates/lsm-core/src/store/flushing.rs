@@ -142,6 +142,8 @@ impl Store {
 
     /// Shows reads the version that the manifest has by now.
     pub(super) fn install(&self, tree: &Tree, flushed: usize) {
+        // A flush and a merge may end at once: whoever shows its version last must have read the newest.
+        let _one_at_a_time = self.installing.lock();
         // A tree that was dropped meanwhile keeps its last version for those who still read it.
         if let Some(state) = self.keeper.catalog().trees.get(&tree.id) {
             tree.install(state.version.clone(), flushed);
