@@ -4,8 +4,9 @@
 //! log, [`apply`](Store::apply), [`publish`](Store::publish); and runs the jobs that the plans name.
 //!
 //! **Locks**, outermost first: `naming` (keyspaces come and go one at a time) → `flushing` (one flush, or the part of a checkpoint that must not meet one) →
-//! `gate` (shared by a write from the log to its publication; alone to seal) → `installing` (a version goes from
-//! the manifest to its tree) → the manifest's own → a tree's state. None but `naming`, `flushing` and the manifest's is held over I/O.
+//! `gate` (shared by a write from the log to its publication; alone to seal) → `installing` (a
+//! version goes from the manifest to its tree) → the manifest's own → a tree's state. None but `naming`,
+//! `flushing` and the manifest's is held over I/O.
 
 mod checkpoint;
 mod compacting;
@@ -134,6 +135,24 @@ impl Store {
     #[must_use]
     pub fn keeper(&self) -> &Keeper {
         &self.keeper
+    }
+
+    /// Opens every table and holds it open, so that reads go on whatever becomes of the names of the files:
+    /// for a store that somebody else writes to. Says which tables are gone.
+    ///
+    /// # Errors
+    /// If the disk refuses, or a newer release or another key is needed.
+    pub fn hold_tables(&self) -> Result<Vec<FileId>, Error> {
+        let mut gone = Vec::new();
+        for tree in self.all_trees().values() {
+            let view = tree.view();
+            for (_, _, table) in view.version.tables() {
+                if !self.read.tables.hold(&view.reader, table)? {
+                    gone.push(table.id);
+                }
+            }
+        }
+        Ok(gone)
     }
 
     /// The newest sequence number that reads see.

@@ -61,7 +61,7 @@ impl Db {
 
     /// Opens the store at `path` for reading: nothing on the disk is changed, and a process that writes to it
     /// may go on. What is written there meanwhile is not seen. What is in the log and in no table yet is held in
-    /// memory.
+    /// memory, and every table is held open, so that the writer may let them go.
     ///
     /// # Errors
     /// If it is not a store, was written by a later release, or the disk refuses.

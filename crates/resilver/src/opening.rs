@@ -5,6 +5,7 @@
 //! goes on.
 
 use std::{
+    collections::BTreeSet,
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
@@ -84,17 +85,57 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
     Ok(engine)
 }
 
+/// How often a store is read anew whose writer changed it meanwhile.
+const ATTEMPTS_MAX: u32 = 64;
+
 /// Opens for reading alone: nothing is written, and nobody is kept from writing.
+///
+/// A writer may take away what the manifest named a moment ago. So something is missing only if the manifest
+/// still names all that it named before.
 pub(crate) fn open_read_only(path: &Path, options: Options) -> Result<Engine, Error> {
-    let recovered = Recovered::read(&options.fs, path, &options.orders).map_err(TreeError::from)?;
-    let catalog = recovered.catalog().clone();
+    let read = || Recovered::read(&options.fs, path, &options.orders).map_err(TreeError::from);
+    let mut catalog = read()?.catalog().clone();
+    for _ in 1..ATTEMPTS_MAX {
+        let attempt = read_as_of(&catalog, path, options.clone());
+        if let Ok((engine, Whole::Yes)) = attempt {
+            return Ok(engine);
+        }
+        let now = read()?.catalog().clone();
+        if names_the_same(&catalog, &now) {
+            return attempt.map(|(engine, _)| engine);
+        }
+        catalog = now;
+    }
+    read_as_of(&catalog, path, options).map(|(engine, _)| engine)
+}
+
+/// Whether everything that a manifest names was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
+}
+
+fn read_as_of(catalog: &Arc<Catalog>, path: &Path, options: Options) -> Result<(Engine, Whole), Error> {
     let worker = Arc::new(EpochWorker::start(Limits::default())?);
     let bell = Arc::new(Bell::default());
     let keeper = Keeper::Nobody(catalog.clone());
     let store = Arc::new(Store::new(store_options(path, &options, &bell), worker.clone(), keeper));
-    let recovery = scan_log(&catalog, path, &options)?;
+    let gone = store.hold_tables()?;
+    let recovery = scan_log(catalog, path, &options)?;
+    let is_whole = gone.is_empty() && recovery.losses().is_empty();
     replay(&recovery, &store, Excess::StaysInMemory, &options)?;
-    Ok(Engine::new(Parts { options, store, log: None, worker, bell, lock: None }))
+    let engine = Engine::new(Parts { options, store, log: None, worker, bell, lock: None });
+    Ok((engine, if is_whole { Whole::Yes } else { Whole::No }))
+}
+
+/// Whether two states of a manifest name the same tables and segments.
+fn names_the_same(a: &Catalog, b: &Catalog) -> bool {
+    let tables = |catalog: &Catalog| -> BTreeSet<_> {
+        let trees = catalog.trees.values();
+        trees.flat_map(|tree| tree.version.tables().map(|(_, _, table)| table.id)).collect()
+    };
+    a.segments.keys().eq(b.segments.keys()) && tables(a) == tables(b)
 }
 
 /// What stands at a path.

@@ -66,3 +66,31 @@ fn many_keyspaces_share_the_memory_of_memtables() {
         assert_eq!(keyspace.scan(Scan::all()).unwrap().count(), 1000, "keyspace {at}");
     }
 }
+
+#[test]
+fn a_reader_beside_a_writer_reads_on_when_the_writer_lets_tables_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let options = || {
+        Options::new()
+            .background(Background::Inline)
+            .memtable_bytes(64 << 10)
+            .table_bytes(16 << 10)
+            .level_base_bytes(64 << 10)
+            // Fewer than there are tables.
+            .open_files_max(8)
+    };
+    let db = options().open(&path).unwrap();
+    let fill = |round: u8| {
+        for number in 0..4_000_u32 {
+            db.put(&(number * 7919 % 4_000).to_be_bytes(), &[round; 100]).unwrap();
+        }
+        db.compact().unwrap();
+    };
+    fill(1);
+    let reader = Db::open_read_only(&path, options()).unwrap();
+    fill(2);
+    let values = reader.scan(Scan::all()).unwrap().map(|item| item.unwrap().1);
+    assert!(values.eq((0..4_000).map(|_| [1; 100].as_slice())));
+    assert_eq!(reader.get(&7_u32.to_be_bytes()).unwrap().as_deref(), Some([1; 100].as_slice()));
+}
