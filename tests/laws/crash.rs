@@ -45,10 +45,11 @@ fn tell(what: &str, points: u64) {
     let _ = writeln!(std::io::stderr(), "{what}: {points} crash points");
 }
 
+/// Those that nothing about is random have by night 20 000 crash points together at the least.
 fn check_script(name: &str, setup: &Setup, history: &History, points_min: u64) {
     let is_night = budget::is_night();
     let care = if is_night { Care::EVERYTHING } else { Care::GLANCE };
-    let points_min = if is_night { points_min } else { points_min / 30 };
+    let points_min = if is_night { points_min } else { points_min / 120 };
     let points = check(setup, history, care, budget::seed());
     tell(name, points);
     assert!(points >= points_min, "{points} crash points are fewer than a run like this has");
@@ -56,18 +57,18 @@ fn check_script(name: &str, setup: &Setup, history: &History, points_min: u64) {
 
 #[test]
 fn a_store_comes_back_from_a_crash_at_any_moment_of_a_life_of_flushes() {
-    check_script("flushes", &Setup::small(), &scripts::flushes(), 2000);
+    check_script("flushes", &Setup::small(), &scripts::flushes(), 8000);
 }
 
 #[test]
 fn a_store_comes_back_from_a_crash_at_any_moment_of_a_life_of_logs() {
     let setup = Setup { memtable_bytes: 1 << 20, ..Setup::small() };
-    check_script("logs", &setup, &scripts::logs(), 2000);
+    check_script("logs", &setup, &scripts::logs(), 8000);
 }
 
 #[test]
 fn a_store_comes_back_from_a_crash_at_any_moment_of_keyspaces_that_come_and_go() {
-    check_script("keyspaces", &Setup::small(), &scripts::keyspaces(), 1500);
+    check_script("keyspaces", &Setup::small(), &scripts::keyspaces(), 4000);
 }
 
 #[test]

@@ -32,6 +32,12 @@ pub fn is_night() -> bool {
     number("RESILVER_MINUTES").is_some()
 }
 
+/// What must be done by night, however long it takes: so much for each of its minutes. Nothing by day.
+#[must_use]
+pub fn least(by_minute: u64) -> u64 {
+    number("RESILVER_MINUTES").map_or(0, |minutes| minutes * by_minute)
+}
+
 /// So many cases by day; by night as many as asked for.
 #[must_use]
 pub fn cases(by_day: u32) -> Config {

@@ -49,7 +49,7 @@ pub(super) enum Depth {
 
 impl Care {
     pub(super) const EVERYTHING: Self =
-        Self { one_in: 1, cuts: 3, nested_one_in: 6, nested_changes_one_in: 3 };
+        Self { one_in: 1, cuts: 1, nested_one_in: 12, nested_changes_one_in: 3 };
     pub(super) const GLANCE: Self =
         Self { one_in: 12, cuts: 1, nested_one_in: 24, nested_changes_one_in: 16 };
     pub(super) const SAMPLES: Self = Self { one_in: 6, cuts: 1, nested_one_in: 12, nested_changes_one_in: 6 };
