@@ -30,6 +30,11 @@ when only looking; 4 data lost, listed in the output; 6 the store is open elsewh
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// The whole story on a store of its own, in less than a minute: filled, hurt, read back, healed, verified.
+    Demo {
+        #[command(flatten)]
+        options: crate::demo::DemoOptions,
+    },
     /// Makes FILE.seal, from which damage to FILE is found and undone.
     Protect(ProtectOptions),
     /// Checks every page of a store, or of a file and its seal; changes nothing.

@@ -288,3 +288,23 @@ pub(crate) fn open_lines_and_len(path: &Path) -> Result<(io::BufReader<File>, u6
     let len = lines.get_ref().metadata().map_or(0, |metadata| metadata.len());
     Ok((lines, len))
 }
+
+/// The names of the files in a directory.
+pub(crate) fn names_in(dir: &Path) -> Result<Vec<String>, Failure> {
+    let entries = fs::read_dir(dir).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+    let entries = entries.map_err(failed("list", dir))?;
+    Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// Removes a file.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    fs::remove_file(path).map_err(failed("remove", path))
+}
+
+/// Removes a directory with everything in it, if it is there.
+pub(crate) fn remove_all(dir: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(dir) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(failed("remove", dir)(cause)),
+        _ => Ok(()),
+    }
+}

@@ -48,6 +48,11 @@ impl Draws {
         z ^ (z >> 31)
     }
 
+    /// A number below `end`; 0 if that is.
+    pub(crate) const fn within(&mut self, end: u64) -> u64 {
+        if end == 0 { 0 } else { self.below(end) }
+    }
+
     /// A number below `end`, which is not 0.
     const fn below(&mut self, end: u64) -> u64 {
         self.next() % end

@@ -8,6 +8,7 @@ mod access;
 mod args;
 mod care;
 mod damage;
+mod demo;
 mod drill;
 mod failure;
 mod files;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Protect(options) => ("protect", protect::run(options, &voice)),
         Command::Verify(options) if options.file.is_dir() => ("verify", care::verify(&options.file, &voice)),
         Command::Verify(options) => ("verify", verify::run(options, &voice)),
+        Command::Demo { options } => ("demo", demo::run(options, &voice)),
         Command::Scrub { options } => ("scrub", care::scrub(store, options, &voice)),
         Command::Heal { options } => ("heal", care::heal(store, options)),
         Command::Recover(options) => ("recover", recover::run(options, &voice)),

@@ -33,7 +33,9 @@ fn what_is_no_regular_file_is_refused() {
     for name in ["pipe", "dir", "/dev/null"] {
         for command in ["protect", "verify", "recover"] {
             let run = stage.expect(1, &[command, name]);
-            assert_eq!(run.json["error"]["kind"], "not_regular", "{command} {name}");
+            // A directory may be a store.
+            let kind = if (command, name) == ("verify", "dir") { "store" } else { "not_regular" };
+            assert_eq!(run.json["error"]["kind"], kind, "{command} {name}");
         }
         stage.expect(1, &["damage", name, "--flip-bit"]);
     }
