@@ -40,7 +40,7 @@ const PARTS: &[Part] = &[
     Part {
         name: "cli-law",
         proves: "the command restores a damaged file, or names what is lost and touches nothing",
-        words: "test --release -p resilver-cli --tests",
+        words: "test --release -p resilver-cli --tests -- --skip kill::",
     },
     Part {
         name: "store-model",
@@ -51,6 +51,11 @@ const PARTS: &[Part] = &[
         name: "store-crash",
         proves: "a store comes back from a kill or a power cut at any moment with what it acknowledged",
         words: "test --release -p resilver-tests --test laws crash::",
+    },
+    Part {
+        name: "store-kill",
+        proves: "a process killed at any moment, on a real file system, leaves what it acknowledged",
+        words: "test --release -p resilver-cli --test cli kill::",
     },
     Part {
         name: "store-faults",

@@ -5,6 +5,7 @@
 mod changed;
 mod damage;
 mod hostile;
+mod kill;
 mod odd_files;
 mod recover;
 mod stage;
