@@ -318,8 +318,7 @@ impl HintClaim {
     pub fn healed(self) {
         let shared = &self.hints.shared;
         let mut hints = shared.hints.lock();
-        let relapses =
-            shared.healed.lock().entry(self.of).and_modify(|times| *times += 1).or_insert(1).to_owned();
+        let relapses = *shared.healed.lock().entry(self.of).and_modify(|times| *times += 1).or_insert(1);
         match hints.get_mut(&self.of) {
             Some(entry) if entry.state == EntryState::Claimed => _ = hints.remove(&self.of),
             Some(entry) => entry.hint.relapses = relapses,

@@ -105,7 +105,7 @@ pub use ids::{FileId, Level, RunNo, TreeId};
 pub use key_span::clip_range;
 pub use manifest::{
     FieldError, Generation, Manifest, ManifestError, ManifestFault, ManifestFile, ManifestFinding, Recovered,
-    examine_manifest,
+    examine_manifest, measure_manifest,
 };
 pub use memtable::Memtable;
 pub use names::table_name;

@@ -45,7 +45,7 @@ use parking_lot::{Mutex, RwLock};
 use self::writer::{Place, Writer};
 pub use self::{
     error::ManifestError,
-    examining::{ManifestFile, examine_manifest},
+    examining::{ManifestFile, examine_manifest, measure_manifest},
     fields::FieldError,
     finding::{ManifestFault, ManifestFinding},
     names::Generation,

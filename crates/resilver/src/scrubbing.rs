@@ -23,7 +23,7 @@ use self::{
 use crate::{Error, engine::Engine};
 
 /// How often the schedule asks what is due.
-const TICK: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_secs(5);
 
 /// The patrol that the schedule walks, from one tick to the next.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Engine {
         let budget = due.bytes_within(TICK);
         if budget > 0 {
             let rate = self.options.scrub_bytes_per_sec.max(1);
-            match schedule.patrol.step(&beat, &around, budget.min(rate)) {
+            match schedule.patrol.step(&beat, &around, budget.min(rate.saturating_mul(TICK.as_secs()))) {
                 Step::Finished(report) => log::info!("scheduled scrub: {report}"),
                 Step::Worked | Step::Paused | Step::Cancelled(_) => {}
             }

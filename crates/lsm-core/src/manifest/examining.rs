@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use lsm_io::{ByteLen, File, FileOffset, Fs, IoError, MediumRead};
+use lsm_io::{Access, ByteLen, File, FileOffset, Fs, IoError, MediumRead};
 use page_ecc::{PAGE_LEN, PageNo, PageRanges, Rung};
 
 use super::{
@@ -74,6 +74,27 @@ pub fn examine_manifest(fs: &Arc<dyn Fs>, dir: &Path) -> Result<Vec<ManifestFile
         is_newest = false;
     }
     Ok(examined)
+}
+
+/// The newest generation that files in `dir` name, and how many pages all of them have; nothing is read of them.
+///
+/// ```
+/// # use std::{path::Path, sync::Arc};
+/// # use lsm_io::{Fs, MemFs};
+/// let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
+/// assert_eq!(lsm_core::measure_manifest(&fs, Path::new("/"))?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If the directory cannot be listed.
+pub fn measure_manifest(fs: &Arc<dyn Fs>, dir: &Path) -> Result<Option<(Generation, u64)>, ManifestError> {
+    let listed = names::list(fs.as_ref(), dir)?;
+    let Some((&newest, _)) = listed.last_key_value() else { return Ok(None) };
+    let paths =
+        listed.iter().flat_map(|(generation, parts)| parts.iter().map(|part| part.path_in(dir, *generation)));
+    let lens = paths.filter_map(|path| fs.open(&path, Access::ReadOnly).and_then(|file| file.len()).ok());
+    Ok(Some((newest, lens.map(|len| len.get().div_ceil(PAGE_LEN as u64)).sum())))
 }
 
 fn examine(fs: &dyn Fs, files: &Files, part: Part, path: PathBuf) -> Result<ManifestFile, ManifestError> {

@@ -145,6 +145,14 @@ impl Store {
         tables.collect()
     }
 
+    /// A table of a tree, if it is there now.
+    #[must_use]
+    pub fn table(&self, tree: TreeId, file: FileId) -> Option<StoredTable> {
+        let version = self.tree(tree).ok()?.view().version.clone();
+        let (level, _, table) = version.find(file)?;
+        Some(StoredTable { tree, level, table: table.clone() })
+    }
+
     /// Opens a table's file to be examined; none if there is no such file.
     ///
     /// # Errors
@@ -231,12 +239,10 @@ impl Store {
         if tree == TreeId::STORE {
             return Ok((Evidence::default(), self.heal_manifest()?));
         }
-        let version = self.tree(tree).map(|tree| tree.view().version.clone()).unwrap_or_default();
-        let Some((_, _, table)) = version.find(file) else {
+        // Held until it is healed, so that the file stays.
+        let Some(StoredTable { table, .. }) = self.table(tree, file) else {
             return Ok((Evidence::default(), Healing::Gone));
         };
-        // Held until it is healed, so that the file stays.
-        let table = table.clone();
         let Some(mut examiner) = self.examiner(&table)? else {
             let all = 0..table.descriptor.geometry().total_pages();
             let pages: PageRanges = all.map(PageNo::new).collect();

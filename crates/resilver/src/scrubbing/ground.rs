@@ -5,7 +5,9 @@
 
 use std::{io, ops::Range};
 
-use lsm_core::{Error, FileId, HintCause, Keeper, ManifestFile, StoredTable, TreeId, examine_manifest};
+use lsm_core::{
+    Error, FileId, HintCause, Keeper, ManifestFile, StoredTable, TreeId, examine_manifest, measure_manifest,
+};
 use lsm_scrub::{
     Action, Examined, Examiner, FileKind, FileRef, Finding, Flaw, Ground, IoFault, PatrolFile, Protection,
     Reason, Severity, Suspicion, Trouble,
@@ -48,10 +50,10 @@ impl<'a> Beat<'a> {
     }
 
     fn manifest(&self) -> Option<PatrolFile> {
-        let parts = self.examine_manifest().ok()?;
-        let file = FileId::new(parts.iter().map(|part| part.generation.get()).max()?);
+        let engine = self.engine;
+        let (generation, pages) = measure_manifest(&engine.options.fs, engine.store.dir()).ok()??;
+        let file = FileId::new(generation.get());
         let of = FileRef { tree: TreeId::STORE, kind: FileKind::Manifest, file };
-        let pages = parts.iter().map(|part| part.pages).sum();
         Some(PatrolFile::new(of, pages).suspected_of(self.suspicion(TreeId::STORE, MANIFEST)))
     }
 
@@ -97,10 +99,8 @@ impl Ground for Beat<'_> {
     fn examiner(&self, file: &PatrolFile) -> Result<Option<Box<dyn Examiner + '_>>, IoFault> {
         match file.of.kind {
             FileKind::Table => {
-                let tables = self.engine.store.tables();
-                let Some(stored) = tables.into_iter().find(|stored| stored.table.id == file.of.file) else {
-                    return Ok(None);
-                };
+                let stored = self.engine.store.table(file.of.tree, file.of.file);
+                let Some(stored) = stored else { return Ok(None) };
                 match self.engine.store.examiner(&stored.table).map_err(IoFault::new)? {
                     // It is still named, so this is no removal that was under way.
                     None => Err(gone()),
@@ -123,7 +123,9 @@ impl Ground for Beat<'_> {
                 let mut flaws = Vec::new();
                 for part in self.examine_manifest().map_err(IoFault::new)? {
                     let bad = part.bad.iter().flat_map(|run| run.start.get()..run.end.get());
-                    flaws.extend(bad.map(|page| flaw(before + page, Rung::Copied)));
+                    // Of a copy that is gone more is wrong than there is.
+                    let last = file.pages.saturating_sub(1);
+                    flaws.extend(bad.map(|page| flaw((before + page).min(last), Rung::Copied)));
                     before += part.pages;
                 }
                 Ok(Some(Box::new(Whole { flaws })))
