@@ -59,7 +59,7 @@ pub(crate) fn load(store: &Store, options: &LoadOptions, voice: &Voice) -> Resul
     let (db, keys) = store.open(Creation::IfMissing)?;
     let progress = voice.progress("loading", bytes);
     let (mut batch, mut line, mut count) = (WriteBatch::new(), Vec::new(), 0_u64);
-    loop {
+    for number in 1.. {
         line.clear();
         let read = lines.read_until(b'\n', &mut line).map_err(Failure::Stdin)?;
         progress.add(read as u64);
@@ -67,7 +67,7 @@ pub(crate) fn load(store: &Store, options: &LoadOptions, voice: &Voice) -> Resul
         if !text.is_empty() {
             count += 1;
             let parsed = options.format.parse(text, store.encoding());
-            let (key, value) = parsed.map_err(|cause| Failure::Line { line: count, cause })?;
+            let (key, value) = parsed.map_err(|cause| Failure::Line { line: number, cause })?;
             batch.put(&keys, &key, &value);
         }
         if batch.bytes() >= BATCH_BYTES || (read == 0 && !batch.is_empty()) {
