@@ -19,9 +19,6 @@ use self::acks::Acks;
 use super::ops::Op;
 use crate::failure::Failure;
 
-/// The line that ends the operations of one apply in `serve`.
-const END: &str = "end";
-
 /// How the store is left at the end of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaving {
@@ -48,23 +45,15 @@ pub(super) fn apply<W: Write + Send>(
     threads: usize,
     leaving: Leaving,
 ) -> Result<(), Failure> {
-    let done = match options.open(dir) {
-        Ok(db) => {
-            let done = apply_to(&db, lines, out, threads);
-            match leaving {
-                Leaving::Close => done.and_then(|()| Ok(db.close()?)),
-                Leaving::Abandon => {
-                    std::mem::forget(db);
-                    done
-                }
-            }
+    let db = options.open(dir)?;
+    let done = apply_to(&db, lines, out, threads);
+    match leaving {
+        Leaving::Close => done.and_then(|()| Ok(db.close()?)),
+        Leaving::Abandon => {
+            std::mem::forget(db);
+            done
         }
-        Err(error) => Err(error.into()),
-    };
-    if done.is_err() {
-        skip_to_end(lines)?;
     }
-    done
 }
 
 /// Reads one line without its end; nothing at the end of the input.
@@ -75,13 +64,6 @@ pub(super) fn read_line(lines: &mut dyn BufRead, into: &mut String) -> Result<Op
         into.pop();
     }
     Ok((read > 0).then_some(()))
-}
-
-/// What a failed apply leaves of its operations is not taken for commands.
-fn skip_to_end(lines: &mut dyn BufRead) -> Result<(), Failure> {
-    let mut line = String::new();
-    while read_line(lines, &mut line)?.is_some() && line != END {}
-    Ok(())
 }
 
 fn apply_to<W: Write + Send>(
@@ -103,7 +85,7 @@ fn apply_to<W: Write + Send>(
 impl Applying<'_> {
     fn run(&mut self, lines: &mut dyn BufRead) -> Result<(), Failure> {
         let (mut line, mut number) = (String::new(), 0);
-        while read_line(lines, &mut line)?.is_some() && line != END {
+        while read_line(lines, &mut line)?.is_some() {
             number += 1;
             let op = Op::parse(&line);
             let op = op.map_err(|bad| Failure::Line { line: number, cause: bad.to_string() })?;
