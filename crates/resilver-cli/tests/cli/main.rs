@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
+mod access;
 mod care;
 mod changed;
 mod damage;
+mod drill;
 mod hostile;
 mod kill;
 mod odd_files;

@@ -2,8 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,6 +21,14 @@ pub(crate) struct Stage {
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) json: Value,
+    pub(crate) stderr: String,
+}
+
+/// What a run that was given text printed as text.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
@@ -55,6 +65,25 @@ impl Stage {
     pub(crate) fn output(&self, arguments: &[impl AsRef<OsStr>]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_resilver"));
         command.args(arguments).current_dir(self.dir.path()).output().unwrap()
+    }
+
+    /// Runs the command with `input` on its stdin.
+    #[track_caller]
+    pub(crate) fn feed(&self, arguments: &[impl AsRef<OsStr>], input: &str) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_resilver"));
+        command.args(arguments).current_dir(self.dir.path()).env_remove("RESILVER_DB");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_owned());
+        // Whoever refuses does not read to the end.
+        let feeding = thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        let _ = feeding.join().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let code = output.status.code().expect("no signal ends it");
+        let said = Said { code, stdout: text(output.stdout), stderr: text(output.stderr) };
+        assert!(!said.stderr.contains("panicked"), "{said:?}");
+        said
     }
 
     /// Runs the command with `--json`.
