@@ -6,5 +6,6 @@
 
 mod crash;
 mod faults;
+mod first_open;
 mod misuse;
 mod model;

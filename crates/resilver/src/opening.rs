@@ -95,6 +95,9 @@ const ATTEMPTS_MAX: u32 = 64;
 pub(crate) fn open_read_only(path: &Path, options: Options) -> Result<Engine, Error> {
     let read = || Recovered::read(&options.fs, path, &options.orders).map_err(TreeError::from);
     let mut catalog = read()?.catalog().clone();
+    if is_begun(&catalog) {
+        return Err(TreeError::from(ManifestError::Unfinished { dir: path.into() }).into());
+    }
     for _ in 1..ATTEMPTS_MAX {
         let attempt = read_as_of(&catalog, path, options.clone());
         if let Ok((engine, Whole::Yes)) = attempt {
@@ -148,6 +151,7 @@ enum Seen {
 
 fn look(path: &Path, options: &Options) -> Result<Seen, Error> {
     let seen = match Recovered::read(&options.fs, path, &options.orders) {
+        Ok(recovered) if is_begun(recovered.catalog()) => Seen::Beginnings,
         Ok(_) => Seen::Store,
         // The first open makes no tables before the manifest is done: they are of a checkpoint that was cut short.
         Err(ManifestError::Unfinished { .. }) if holds_tables(path, options)? => {
@@ -167,6 +171,11 @@ fn look(path: &Path, options: &Options) -> Result<Seen, Error> {
         (Seen::Nothing | Seen::Beginnings, Creation::Never) => Err(Error::NotAStore { path: path.into() }),
         _ => Ok(seen),
     }
+}
+
+/// Whether a kill inside the first open left this: the keyspace that is always there comes before any change.
+fn is_begun(catalog: &Catalog) -> bool {
+    catalog.tree_named(DEFAULT_KEYSPACE).is_none()
 }
 
 fn holds_tables(path: &Path, options: &Options) -> Result<bool, Error> {
