@@ -178,7 +178,7 @@ fn commands_are_served_line_by_line() {
         dump s --from b\n\
         juggle s\n\
         serve\n\
-        heal s\n\
+        heal nowhere\n\
         apply s --opts codec=rar\nP f 6\nC\nend\n\
         apply s --threads 0\nP f 6\nC\nend\r\n\
         apply f/g\nP f 6\nC\nend\n\
