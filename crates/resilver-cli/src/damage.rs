@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::args::DamageOptions;
 use crate::failure::Failure;
-use crate::files::{Access, Regular};
+use crate::files::{self, Access, Regular};
 use crate::hurts::{self, Draws, Hurt, Nonsense};
 use crate::report::{Exit, Report};
 
@@ -14,6 +14,7 @@ const PAGE: u64 = PAGE_LEN as u64;
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 pub(crate) fn run(options: &DamageOptions) -> Result<Report, Failure> {
+    let _store = files::lock_store_of(&options.file)?;
     let file = Regular::open(&options.file, Access::Write)?;
     let state = file.state()?;
     let seed = options.seed.map_or_else(getrandom::u64, Ok).map_err(Failure::Random)?;

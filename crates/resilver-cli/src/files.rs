@@ -308,3 +308,18 @@ pub(crate) fn remove_all(dir: &Path) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+/// Keeps a store from being opened while one of its files is hurt; none if the file is of no store.
+///
+/// # Errors
+/// If the store is open.
+pub(crate) fn lock_store_of(file: &Path) -> Result<Option<File>, Failure> {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(lock) = File::open(dir.join("LOCK")) else { return Ok(None) };
+    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(Failure::Store(resilver::Error::InUse { path: dir.into() }))
+        }
+        _ => Ok(Some(lock)),
+    }
+}

@@ -146,6 +146,10 @@ fn a_store_in_use_is_left_alone() {
     {
         assert!(stage.expect(6, command).stderr.contains("open elsewhere"));
     }
+    let name = file(&stage, ".table");
+    let before = stage.read(&name);
+    assert!(stage.expect(6, &["damage", &name, "--zero-page", "1"]).stderr.contains("open elsewhere"));
+    assert!(stage.read(&name) == before);
     drop(lines);
     assert!(other.wait().unwrap().success());
 }
