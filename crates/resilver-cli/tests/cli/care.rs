@@ -1,6 +1,6 @@
 //! Looking after a store: `verify`, `scrub`, `heal` and `demo`.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 use crate::stage::Stage;
@@ -30,7 +30,7 @@ fn drill_apply(stage: &Stage) -> std::process::Child {
         .args(["drill", "apply", "s", "--no-close", "--opts", "table=256K,memtable=4M,segment=1M"])
         .current_dir(stage.dir.path())
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }
@@ -139,8 +139,9 @@ fn a_store_in_use_is_left_alone() {
     let mut lines = other.stdin.take().unwrap();
     lines.write_all(b"P a b\nC\n").unwrap();
     lines.flush().unwrap();
-    // It is open once its lock is held.
-    while stage.run(&["verify", "s"]).code == 0 {}
+    let mut acked = String::new();
+    BufReader::new(other.stdout.take().unwrap()).read_line(&mut acked).unwrap();
+    assert_eq!(acked, "ACK 1\n", "it has the store open");
     for command in
         [&["verify", "s"][..], &["--db", "s", "scrub"], &["--db", "s", "heal"], &["drill", "scrub", "s"]]
     {
