@@ -7,5 +7,6 @@
 mod crash;
 mod faults;
 mod first_open;
+mod log_damage;
 mod misuse;
 mod model;

@@ -53,6 +53,11 @@ const PARTS: &[Part] = &[
         words: "test --release -p resilver-tests --test laws crash::",
     },
     Part {
+        name: "store-damage",
+        proves: "under damage to log and manifest: right answers, or a loss that names its sequence numbers",
+        words: "test --release -p resilver-tests --test laws log_damage::",
+    },
+    Part {
         name: "store-kill",
         proves: "a process killed at any moment, on a real file system, leaves what it acknowledged",
         words: "test --release -p resilver-cli --test cli kill::",
