@@ -80,7 +80,7 @@ fn any_flipped_byte_of_log_and_manifest_costs_nothing() {
         let places = places(&victim, 1, by_day, |_, bytes| is_zero(bytes) == zeros);
         places.into_iter().map(|(file, at)| one(file, at, 1, How::Flip))
     };
-    each("flips of what is written", &victim, 25, flips(200, false), |_| Demand::Right);
+    each("flips of what is written", &victim, 60, flips(200, false), |_| Demand::Right);
     each("flips of what is zero", &victim, 5, flips(40, true), |_| Demand::Right);
 }
 
