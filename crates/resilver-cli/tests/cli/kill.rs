@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use self::script::{Dice, Script, State, Text, state_of};
 
 const OPTS: &str = "memtable=64K,table=64K,segment=256K";
-const ROUNDS_BY_DAY: u64 = 24;
+const ROUNDS_BY_DAY: u64 = 16;
 const SIGKILL: i32 = 9;
 
 /// A store that is killed again and again.
