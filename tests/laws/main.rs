@@ -10,3 +10,4 @@ mod first_open;
 mod log_damage;
 mod misuse;
 mod model;
+mod rot;

@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, Permi
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{Advice, CWD, RenameFlags};
+use rustix::fs::{Advice, CWD, FlockOperation, RenameFlags};
 use rustix::io::Errno;
 
 use crate::failure::Failure;
@@ -316,10 +316,8 @@ pub(crate) fn remove_all(dir: &Path) -> Result<(), Failure> {
 pub(crate) fn lock_store_of(file: &Path) -> Result<Option<File>, Failure> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(lock) = File::open(dir.join("LOCK")) else { return Ok(None) };
-    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(Failure::Store(resilver::Error::InUse { path: dir.into() }))
-        }
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Err(Failure::Store(resilver::Error::InUse { path: dir.into() })),
         _ => Ok(Some(lock)),
     }
 }

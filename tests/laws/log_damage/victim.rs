@@ -107,7 +107,8 @@ impl Victim {
     pub(super) fn new(end: End) -> Self {
         let disk = MemFs::new();
         let background = if end == End::Closed { Background::Inline } else { Background::Threads };
-        let mut setup = Setup { memtable_bytes: 8 << 20, background, ..Setup::small() };
+        // So large that nothing of it is flushed, neither by itself nor by closing.
+        let mut setup = Setup { memtable_bytes: 1 << 30, background, ..Setup::small() };
         let fs: Arc<dyn Fs> = Arc::new(disk.clone());
         let subject = Subject::open(fs, &setup, STORE.as_ref(), Creation::Always).unwrap();
         let (mut groups, mut rng) = (Vec::new(), Rng::new(9));
