@@ -1,4 +1,7 @@
 //! What a patrol remembers, in a keyspace of the store's own.
+//!
+//! **Invariant**: hints last before the note of the file that they are about, for a pass that is resumed does not
+//! look at what is noted again.
 
 use std::ops::Bound::{Excluded, Included};
 
@@ -63,6 +66,7 @@ impl Memory for SystemMemory<'_> {
     }
 
     fn store(&self, key: MemoryKey, record: &[u8]) -> Result<(), IoFault> {
+        self.engine.store.record_hints().map_err(IoFault::new)?;
         self.write(key, Some(record)).map_err(IoFault::new)
     }
 
