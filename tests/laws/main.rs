@@ -7,6 +7,7 @@
 mod crash;
 mod faults;
 mod first_open;
+mod heal;
 mod log_damage;
 mod misuse;
 mod model;

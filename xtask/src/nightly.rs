@@ -72,6 +72,11 @@ const PARTS: &[Part] = &[
         proves: "whatever operation fails, errors are typed, nothing acknowledged is lost, nothing hangs",
         words: "test --release -p resilver-tests --test laws faults::",
     },
+    Part {
+        name: "store-heal",
+        proves: "what is wrong on the medium is read right and healed, whatever happens meanwhile",
+        words: "test --release -p resilver-tests --test laws heal::",
+    },
 ];
 
 const MINUTES: u64 = 10;
