@@ -12,6 +12,7 @@ use lsm_io::{Access, ByteLen, File, FileOffset, Fs, IoError, MediumRead};
 use page_ecc::{PAGE_LEN, PageNo, PageRanges, Rung};
 
 use super::{
+    birth::Stated,
     edit_log::EditLog,
     error::ManifestError,
     names::{self, Part},
@@ -62,14 +63,18 @@ pub fn examine_manifest(fs: &Arc<dyn Fs>, dir: &Path) -> Result<Vec<ManifestFile
     for (generation, parts) in names::list(fs.as_ref(), dir)?.into_iter().rev() {
         let mut files = Files::open(fs.as_ref(), dir, generation)?;
         files.copies.iter_mut().for_each(|copy| copy.file = copy.file.take().map(from_medium));
-        if files.find_birth()?.is_none() {
-            continue;
-        }
+        let Some(stated) = files.find_birth()? else { continue };
+        // One pass over both copies says what is wrong with each.
+        let log = EditLog::read(&files.copies, &stated);
         // An older one is on its way out, and may have lost files to that.
         let expected = Part::ALL.into_iter().filter(|part| is_newest || parts.contains(part));
         for part in expected {
             let path = part.path_in(dir, generation);
-            examined.push(examine(fs.as_ref(), &files, part, path)?);
+            let copy = Part::EDITS.iter().position(|edits| *edits == part);
+            examined.push(match copy {
+                None => examine_snapshot(fs.as_ref(), &stated, path),
+                Some(copy) => examine_copy(&files, &stated, &log, copy, path),
+            });
         }
         is_newest = false;
     }
@@ -90,42 +95,45 @@ pub fn examine_manifest(fs: &Arc<dyn Fs>, dir: &Path) -> Result<Vec<ManifestFile
 /// If the directory cannot be listed.
 pub fn measure_manifest(fs: &Arc<dyn Fs>, dir: &Path) -> Result<Option<(Generation, u64)>, ManifestError> {
     let listed = names::list(fs.as_ref(), dir)?;
-    let Some((&newest, _)) = listed.last_key_value() else { return Ok(None) };
-    let paths =
-        listed.iter().flat_map(|(generation, parts)| parts.iter().map(|part| part.path_in(dir, *generation)));
-    let lens = paths.filter_map(|path| fs.open(&path, Access::ReadOnly).and_then(|file| file.len()).ok());
-    Ok(Some((newest, lens.map(|len| len.get().div_ceil(PAGE_LEN as u64)).sum())))
+    let newest = listed.keys().next_back().copied();
+    let parts = listed
+        .into_iter()
+        .flat_map(|(generation, parts)| parts.into_iter().map(move |part| part.path_in(dir, generation)));
+    // What goes meanwhile, or does not open, has no pages.
+    let len = |path: PathBuf| fs.open(&path, Access::ReadOnly)?.len();
+    let pages = parts.map(|path| len(path).map_or(0, |len| len.get().div_ceil(PAGE_LEN as u64)));
+    let pages = pages.sum();
+    Ok(newest.map(|newest| (newest, pages)))
 }
 
-fn examine(fs: &dyn Fs, files: &Files, part: Part, path: PathBuf) -> Result<ManifestFile, ManifestError> {
-    let stated = files.stated()?;
+fn examine_snapshot(fs: &dyn Fs, stated: &Stated, path: PathBuf) -> ManifestFile {
     let generation = stated.birth.generation;
-    let copy = Part::EDITS.iter().position(|edits| *edits == part);
-    let Some(copy) = copy else {
-        let geometry = stated.descriptor.geometry();
-        let pages = geometry.total_pages();
-        let (bytes_read, bad) = match Examiner::open(fs, &path, &stated.descriptor) {
-            Ok(mut examiner) => {
-                let found = examiner.examine(0..pages).findings;
-                let bad = found.iter().filter(|finding| finding.rung != Rung::Transient);
-                (examiner.bytes_read(), bad.map(|finding| finding.page).collect())
-            }
-            Err(_) => (0, all(0..pages)),
-        };
-        return Ok(ManifestFile { path, generation, is_snapshot: true, pages, bytes_read, bad });
+    let pages = stated.descriptor.geometry().total_pages();
+    let (bytes_read, bad) = match Examiner::open(fs, &path, &stated.descriptor) {
+        Ok(mut examiner) => {
+            let found = examiner.examine(0..pages).findings;
+            let bad = found.iter().filter(|finding| finding.rung != Rung::Transient);
+            (examiner.bytes_read(), bad.map(|finding| finding.page).collect())
+        }
+        Err(_) => (0, all(0..pages)),
     };
+    ManifestFile { path, generation, is_snapshot: true, pages, bytes_read, bad }
+}
+
+fn examine_copy(files: &Files, stated: &Stated, log: &EditLog, copy: usize, path: PathBuf) -> ManifestFile {
+    let generation = stated.birth.generation;
     let pages = u64::from(stated.birth.pages);
     let len = files.copies[copy].file.as_ref().map(|file| file.len().map_or(0, ByteLen::get));
     let bad = match len {
         None => all(0..pages),
         Some(len) => {
             let there = (len / PAGE_LEN as u64).min(pages);
-            let bad = EditLog::read(&files.copies, stated).bad_pages(copy);
+            let bad = log.bad_pages(copy);
             bad.into_iter().filter(|page| page.get() < there).chain((there..pages).map(PageNo::new)).collect()
         }
     };
     let bytes_read = len.unwrap_or(0);
-    Ok(ManifestFile { path, generation, is_snapshot: false, pages, bytes_read, bad })
+    ManifestFile { path, generation, is_snapshot: false, pages, bytes_read, bad }
 }
 
 fn all(pages: Range<u64>) -> PageRanges {

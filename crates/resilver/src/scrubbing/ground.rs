@@ -50,10 +50,9 @@ impl<'a> Beat<'a> {
     }
 
     fn manifest(&self) -> Option<PatrolFile> {
-        let engine = self.engine;
-        let (generation, pages) = measure_manifest(&engine.options.fs, engine.store.dir()).ok()??;
-        let file = FileId::new(generation.get());
-        let of = FileRef { tree: TreeId::STORE, kind: FileKind::Manifest, file };
+        let (fs, dir) = (&self.engine.options.fs, self.engine.store.dir());
+        let (newest, pages) = measure_manifest(fs, dir).ok()??;
+        let of = FileRef { tree: TreeId::STORE, kind: FileKind::Manifest, file: FileId::new(newest.get()) };
         Some(PatrolFile::new(of, pages).suspected_of(self.suspicion(TreeId::STORE, MANIFEST)))
     }
 
@@ -123,7 +122,7 @@ impl Ground for Beat<'_> {
                 let mut flaws = Vec::new();
                 for part in self.examine_manifest().map_err(IoFault::new)? {
                     let bad = part.bad.iter().flat_map(|run| run.start.get()..run.end.get());
-                    // Of a copy that is gone more is wrong than there is.
+                    // What is missing of a file that was cut was not counted, and is told at the end.
                     let last = file.pages.saturating_sub(1);
                     flaws.extend(bad.map(|page| flaw((before + page).min(last), Rung::Copied)));
                     before += part.pages;
