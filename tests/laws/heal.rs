@@ -1,5 +1,7 @@
 //! Healing and scrubbing: whatever happens meanwhile, reads are right, and what was wrong on the medium is put
 //! right in the end.
 
+mod cost;
 mod crashes;
 mod patient;
+mod resumed;
