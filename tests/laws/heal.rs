@@ -3,5 +3,6 @@
 
 mod cost;
 mod crashes;
+mod live;
 mod patient;
 mod resumed;
