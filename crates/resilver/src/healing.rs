@@ -135,12 +135,13 @@ impl Engine {
         let name = file_name(hint.tree, hint.file);
         let healed = loop {
             self.check_open()?;
-            let rewrites = mode == HealMode::Rewrite && hint.tree != TreeId::STORE;
+            // After a failed sync, a later one of the same file says nothing.
+            let rewrites = (mode == HealMode::Rewrite || hint.is_stubborn()) && hint.tree != TreeId::STORE;
             if rewrites && let Some(healed) = self.rewrite(hint.file).transpose() {
                 break healed;
             }
             match self.store.hints().claim(hint.tree, hint.file) {
-                Some(claim) => break self.heal_claimed(claim),
+                Some(claim) => break self.heal_claimed(claim, hint),
                 None if self.store.hints().snapshot().iter().all(|left| left.file != hint.file) => {
                     return Ok(());
                 }
@@ -190,7 +191,7 @@ impl Engine {
                 return Ok(Some(healed));
             }
             if let Some(claim) = hints.claim(hint.tree, hint.file) {
-                return self.heal_claimed(claim).map(Some);
+                return self.heal_claimed(claim, &hint).map(Some);
             }
         }
         Ok(None)
@@ -204,9 +205,10 @@ impl Engine {
         Ok(healed)
     }
 
-    fn heal_claimed(&self, claim: HintClaim) -> Result<Healed, Error> {
+    fn heal_claimed(&self, claim: HintClaim, hint: &HealHint) -> Result<Healed, Error> {
+        let mode = if hint.is_stubborn() { HealMode::Rewrite } else { HealMode::InPlace };
         let healed = match (claim.tree(), claim.file()) {
-            (TreeId::STORE, file) if file != MANIFEST => self.heal_segment_of(claim, file)?,
+            (TreeId::STORE, file) if file != MANIFEST => self.heal_segment_of(claim, file, mode)?,
             _ => self.store.heal_in_place(claim, &|| self.bell.is_over())?,
         };
         let name = file_name(healed.tree, healed.file);
@@ -218,8 +220,8 @@ impl Engine {
         Ok(healed)
     }
 
-    fn heal_segment_of(&self, claim: HintClaim, file: FileId) -> Result<Healed, Error> {
-        match self.heal_segment(file.get()) {
+    fn heal_segment_of(&self, claim: HintClaim, file: FileId, mode: HealMode) -> Result<Healed, Error> {
+        match self.heal_segment(file.get(), mode) {
             Ok((evidence, outcome)) => {
                 self.store.forget_hint(TreeId::STORE, file)?;
                 claim.replaced();
@@ -233,7 +235,7 @@ impl Engine {
     }
 
     /// Heals a segment of the log: by patches, or by making it needless.
-    fn heal_segment(&self, number: u64) -> Result<(Evidence, Healing), Error> {
+    fn heal_segment(&self, number: u64, mode: HealMode) -> Result<(Evidence, Healing), Error> {
         let log = self.log()?;
         let find = || self.segments().into_iter().find(|segment| segment.number.get() == number);
         let Some(segment) = find() else { return Ok((Evidence::default(), Healing::Gone)) };
@@ -248,7 +250,8 @@ impl Engine {
             rebuilt: seen.lost.len() as u64,
             ..Evidence::default()
         };
-        if seen.lost.is_empty() && seen.missing.is_empty() {
+        let is_patchable = seen.lost.is_empty() && seen.missing.is_empty() && mode == HealMode::InPlace;
+        if is_patchable {
             let pages = seen.patches.len() as u64;
             if self.patch_segment(&segment, seen.patches)? {
                 let outcome = if pages == 0 { Healing::Clean } else { Healing::InPlace { pages } };
@@ -271,15 +274,12 @@ impl Engine {
         shelf.examine(segment)
     }
 
-    /// Writes patches into a closed segment; whether the medium shows them.
+    /// Writes patches into a closed segment and syncs it; whether the medium shows them.
     fn patch_segment(&self, segment: &SegmentRecord, patches: Vec<Patch>) -> Result<bool, Error> {
-        if patches.is_empty() {
-            return Ok(true);
-        }
         let target = Target::open(self.options.fs.clone(), &segment.path(self.store.dir()))?;
-        let epoch = patches
-            .iter()
-            .fold(Epoch::new(), |epoch, patch| epoch.write(&target, patch.offset, patch.bytes.to_vec()));
+        let epoch = patches.iter().fold(Epoch::new().sync(&target), |epoch, patch| {
+            epoch.write(&target, patch.offset, patch.bytes.to_vec())
+        });
         let written = self.worker.commit(Lane::Bulk, epoch);
         target.retire();
         written.map_err(lsm_core::Error::NotDurable)?;

@@ -1,8 +1,8 @@
 //! Healing: pages that are wrong on the medium get their own bytes again, where they stand.
 //!
 //! Invariants: only proven bytes are written, each over the page that should hold them; a hint goes, in memory
-//! and in the manifest, only after every such page was read back from the medium. So a crash at any moment
-//! leaves pages that are at worst still wrong. The file cannot go meanwhile: whoever heals it holds its table.
+//! and in the manifest, only after every such page was read back from the medium and the file was synced. So a crash
+//! at any moment leaves pages that are at worst still wrong, and then known. The file cannot go meanwhile: whoever heals it holds its table.
 //!
 //! Which hint comes next, and whether a table is written anew instead, is left to the caller.
 
@@ -315,7 +315,10 @@ fn heal_pages(
     }
     let outcome = match (lost.is_empty(), healed) {
         (false, _) => Healing::Lost { pages: lost, healed },
-        (true, 0) => Healing::Clean,
+        (true, 0) => {
+            patching.settle()?;
+            Healing::Clean
+        }
         (true, pages) => Healing::InPlace { pages },
     };
     Ok((evidence, outcome))
@@ -334,15 +337,27 @@ impl Patching<'_> {
         if patches.is_empty() {
             return Ok(true);
         }
-        let target = match &self.target {
-            Some(target) => target.clone(),
-            None => self.target.insert(Target::open(self.store.read.fs.clone(), self.path)?).clone(),
-        };
+        let target = self.target()?;
         let epoch = patches.iter().fold(Epoch::new(), |epoch, patch| {
             epoch.write(&target, FileOffset::new(patch.page.offset()), patch.bytes.to_vec())
         });
         self.store.worker.commit(Lane::Bulk, epoch).map_err(Error::NotDurable)?;
         Ok(patches.iter().all(|patch| shows(&**target.file(), patch).unwrap_or(false)))
+    }
+
+    /// Makes durable what reads right by now: a heal that was cut short may have written it and not come to its sync.
+    fn settle(&mut self) -> Result<(), Error> {
+        let target = self.target()?;
+        let synced = self.store.worker.commit(Lane::Bulk, Epoch::new().sync(&target));
+        synced.map(drop).map_err(Error::NotDurable)
+    }
+
+    fn target(&mut self) -> Result<Arc<Target>, Error> {
+        if let Some(target) = &self.target {
+            return Ok(target.clone());
+        }
+        let target = Target::open(self.store.read.fs.clone(), self.path)?;
+        Ok(self.target.insert(target).clone())
     }
 
     fn end(self) {
