@@ -4,5 +4,6 @@
 mod cost;
 mod crashes;
 mod live;
+mod others;
 mod patient;
 mod resumed;

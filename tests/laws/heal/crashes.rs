@@ -82,6 +82,8 @@ impl Court {
         heal(&db, self.mode)?;
         db.close().map_err(|error| format!("closing: {}", told(&error)))?;
         is_clean(fs())?;
+        let cut = Arc::new(disk.crash(Crash::LoseUnsynced));
+        is_clean(cut).map_err(|error| format!("with a power cut behind it: {error}"))?;
         reads_right(&open()?, KEYS)
     }
 }
