@@ -31,7 +31,7 @@ fn a_bit_is_healed_by_one_page_and_a_little_bookkeeping() {
     let (faults, counting, db) = large();
     let tables = files(&faults, ".table");
     let table_bytes = pages_of(&faults, &tables[0]) * PAGE;
-    assert!(tables.len() == 1 && table_bytes > 15_000_000, "{} bytes", table_bytes);
+    assert!(tables.len() == 1 && table_bytes > 15_000_000, "{table_bytes} bytes");
     let at = FileOffset::new(table_bytes / 2);
     faults.damage(&tables[0], Damage::new(at, ByteLen::new(1), Rot::Flip { bits: 1 })).unwrap();
     scrub(&db).unwrap();

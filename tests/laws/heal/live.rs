@@ -80,7 +80,7 @@ fn key_at(key: &[u8]) -> Option<usize> {
 fn value(at: usize, version: u64) -> Option<Vec<u8>> {
     let mut rng = Rng::new((at as u64) << 32 | version);
     let len = 100 + rng.below(600);
-    (version % 7 > 0).then(|| (0..len).map(|_| rng.next_u64() as u8).collect())
+    (!version.is_multiple_of(7)).then(|| (0..len).map(|_| rng.next_u64() as u8).collect())
 }
 
 fn bump(count: &AtomicU64) {
@@ -230,7 +230,7 @@ impl Load {
             let first = from + rng.below(count.checked_sub(len)? + 1);
             Some(first..first + len)
         };
-        let copy = if number % 2 == 0 { "-a" } else { "-b" };
+        let copy = if number.is_multiple_of(2) { "-a" } else { "-b" };
         match () {
             () if name.ends_with(".table") => some(0, pages, (pages / 20).min(16)),
             () if name.ends_with(".wal") => some(number % 2 * (pages / 2), pages / 2, 16),
