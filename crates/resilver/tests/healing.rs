@@ -1,10 +1,20 @@
 //! A store that was hurt answers right, and heals itself so that no page is wrong any more.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use lsm_io::{ByteLen, Damage, FaultFs, FaultPlan, FileOffset, Fs, MemFs, Rot};
-use resilver::{AutoHeal, Background, Db, HealMode, Healing, Options, Scan};
+use resilver::{
+    AutoHeal, Background, Db, HealGate, HealHint, HealMode, Healing, Options, Page, PageNo, RepairSource,
+    Scan, Uid, Unreadable,
+};
 
 const KEYS: u32 = 3000;
 
@@ -121,4 +131,90 @@ fn a_store_heals_itself_in_the_background() {
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(bytes_of(&fs, &tables[0]) == sealed);
+}
+
+/// Every file as it once was.
+#[derive(Debug)]
+struct Backup(Vec<Vec<u8>>);
+
+impl RepairSource for Backup {
+    fn read_page(&self, file: Uid, page: PageNo, into: &mut Page) -> Result<(), Unreadable> {
+        let is_it = |bytes: &&Vec<u8>| bytes.windows(16).take(4096).any(|window| window == file.to_bytes());
+        let bytes = self.0.iter().find(is_it).ok_or(Unreadable)?;
+        let at = usize::try_from(page.offset()).unwrap();
+        into.copy_from_slice(bytes.get(at..at + 4096).ok_or(Unreadable)?);
+        Ok(())
+    }
+}
+
+#[test]
+fn an_older_copy_gives_what_parity_does_not() {
+    let (fs, tables) = store();
+    let backup = Backup(tables.iter().map(|table| bytes_of(&fs, table)).collect());
+    let sealed = bytes_of(&fs, &tables[0]);
+    // Parity, digests and all but the head.
+    let rest = ByteLen::new(sealed.len() as u64 - 4096);
+    fs.damage(&tables[0], Damage::new(FileOffset::new(4096), rest, Rot::Zero)).unwrap();
+
+    let db = options(&fs).open("/store").unwrap();
+    assert!((0..KEYS).any(|number| db.get(&key(number)).is_err()), "it is too much for parity");
+    drop(db);
+    let db = options(&fs).repair_source(Arc::new(backup)).open("/store").unwrap();
+    check_all(&db);
+    assert!(db.heal(HealMode::InPlace).unwrap().is_whole());
+    assert!(bytes_of(&fs, &tables[0]) == sealed);
+    drop(db);
+    check_all(&options(&fs).open("/store").unwrap());
+}
+
+/// A gate that somebody opens.
+#[derive(Debug, Default)]
+struct Gate {
+    is_open: AtomicBool,
+    asked: AtomicU64,
+}
+
+impl HealGate for Gate {
+    fn may_heal(&self, hint: &HealHint) -> bool {
+        assert!(!hint.pages.is_empty());
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.is_open.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_gate_says_when_the_background_may_heal() {
+    let (fs, tables) = store();
+    let sealed = bytes_of(&fs, &tables[0]);
+    fs.damage(&tables[0], Damage::new(FileOffset::new(8192), ByteLen::new(4096), Rot::Garble)).unwrap();
+    let gate = Arc::new(Gate::default());
+    let db = options(&fs).background(Background::Threads).heal_gate(gate.clone()).open("/store").unwrap();
+    check_all(&db);
+    while gate.asked.load(Ordering::Relaxed) < 2 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(db.hints().len(), 1, "nobody healed it");
+    gate.is_open.store(true, Ordering::Relaxed);
+    while !db.hints().is_empty() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(bytes_of(&fs, &tables[0]) == sealed);
+}
+
+#[test]
+fn a_schedule_finds_and_heals_what_nobody_reads() {
+    let (fs, tables) = store();
+    let sealed = bytes_of(&fs, &tables[0]);
+    fs.damage(&tables[0], Damage::new(FileOffset::new(8192), ByteLen::new(4096), Rot::Garble)).unwrap();
+    let options = options(&fs).background(Background::Threads).scrub_every(Duration::from_secs(3600));
+    let db = options.open("/store").unwrap();
+    while bytes_of(&fs, &tables[0]) != sealed {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Every file was never examined, so all of them are due at once.
+    while db.scrub_status().unwrap().files_never_clean > 3 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(db.keyspaces().iter().all(|name| &**name == "default"), "the store's own keyspace is not listed");
+    check_all(&db);
 }
