@@ -43,6 +43,9 @@ fn text(stats: &Stats) -> String {
     }
     let _ = writeln!(text, "log {} in {} segments", Bytes(stats.log_bytes), stats.log_segments);
     let _ = writeln!(text, "newest change {}", stats.newest_seq);
+    if stats.tables.hints > 0 {
+        let _ = writeln!(text, "{} files wait to be healed: see `resilver heal`", stats.tables.hints);
+    }
     text
 }
 
@@ -61,6 +64,7 @@ fn json(stats: &Stats) -> Value {
     json!({
         "keyspaces": keyspaces.collect::<Vec<_>>(),
         "log_bytes": stats.log_bytes, "log_segments": stats.log_segments, "newest_seq": stats.newest_seq,
+        "files_to_heal": stats.tables.hints,
     })
 }
 
