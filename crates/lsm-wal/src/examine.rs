@@ -11,7 +11,7 @@ use crate::{
     merge::{Copy, Merged},
     piece::Piece,
     segment::Position,
-    source::{HeaderFound, Source},
+    source::{HeaderFound, Pages, Source},
 };
 
 /// A page of a segment that is not right.
@@ -79,9 +79,9 @@ pub fn examine(
     // Patches and gaps wait here until the next good piece shows whether something is missing before it.
     let mut lost = Vec::new();
     let mut last: Option<Piece> = None;
+    let mut on_medium = Pages::on_medium(&source);
     for page in Position::FRAMES.page()..record.extent_pages {
-        let copies = Extent::BOTH.map(|extent| source.reread_page(extent, page));
-        let merged = Merged::of(copies.each_ref().map(|copy| copy.as_deref()), source.salter, page);
+        let merged = Merged::of(on_medium.read(page), source.salter, page);
         let (Some((first, _)), Some((end, _))) = (merged.pieces.first(), merged.pieces.last()) else {
             lost.push(page);
             continue;

@@ -23,6 +23,15 @@ pub(crate) struct Source {
     pub(crate) salter: Salter,
 }
 
+/// By which way pages are read.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// Through the page cache.
+    Cache,
+    /// From the medium.
+    Medium,
+}
+
 /// What the two header pages tell together.
 #[derive(Debug)]
 pub(crate) struct HeaderFound {
@@ -37,6 +46,7 @@ pub(crate) struct HeaderFound {
 #[derive(Debug)]
 struct Window {
     extent: Extent,
+    way: Way,
     first: u64,
     bytes: Vec<u8>,
     /// For each page, whether it could be read.
@@ -91,16 +101,27 @@ impl Source {
 
     /// A page by way of the page cache.
     pub(crate) fn read_page(&self, extent: Extent, page: u64) -> Option<Box<Page>> {
-        let mut bytes = Box::new([0; PAGE_LEN]);
-        let read = self.file.read_at(self.offset(extent, page), &mut bytes[..]).ok()?;
-        (read == PAGE_LEN).then_some(bytes)
+        self.one_page(Way::Cache, extent, page)
     }
 
     /// A page from the medium.
     pub(crate) fn reread_page(&self, extent: Extent, page: u64) -> Option<Box<Page>> {
+        self.one_page(Way::Medium, extent, page)
+    }
+
+    fn one_page(&self, way: Way, extent: Extent, page: u64) -> Option<Box<Page>> {
         let mut bytes = Box::new([0; PAGE_LEN]);
-        let read = self.file.read_medium_at(self.offset(extent, page), &mut bytes[..]).ok()?;
-        (read.len == PAGE_LEN).then_some(bytes)
+        self.fill(way, extent, page, &mut bytes[..]).then_some(bytes)
+    }
+
+    /// Reads from a page on; whether all of it came.
+    fn fill(&self, way: Way, extent: Extent, page: u64, bytes: &mut [u8]) -> bool {
+        let offset = self.offset(extent, page);
+        let read = match way {
+            Way::Cache => self.file.read_at(offset, bytes),
+            Way::Medium => self.file.read_medium_at(offset, bytes).map(|read| read.len),
+        };
+        read.is_ok_and(|read| read == bytes.len())
     }
 
     fn offset(&self, extent: Extent, page: u64) -> FileOffset {
@@ -109,8 +130,8 @@ impl Source {
 }
 
 impl Window {
-    const fn empty(extent: Extent) -> Self {
-        Self { extent, first: 0, bytes: Vec::new(), readable: Vec::new() }
+    const fn empty(extent: Extent, way: Way) -> Self {
+        Self { extent, way, first: 0, bytes: Vec::new(), readable: Vec::new() }
     }
 
     fn holds(&self, page: u64) -> bool {
@@ -123,15 +144,13 @@ impl Window {
         self.bytes.clear();
         self.bytes.resize(count * PAGE_LEN, 0);
         self.readable.clear();
-        match source.file.read_at(source.offset(self.extent, first), &mut self.bytes) {
-            Ok(read) if read == self.bytes.len() => self.readable.resize(count, true),
-            // Page by page, so that one bad sector hides no other page.
-            _ => {
-                for (index, page) in self.bytes.chunks_exact_mut(PAGE_LEN).enumerate() {
-                    let read = source.file.read_at(source.offset(self.extent, first + index as u64), page);
-                    self.readable.push(read.is_ok_and(|read| read == PAGE_LEN));
-                }
-            }
+        if source.fill(self.way, self.extent, first, &mut self.bytes) {
+            self.readable.resize(count, true);
+            return;
+        }
+        // Page by page, so that one bad sector hides no other page.
+        for (page, bytes) in (first..).zip(self.bytes.chunks_exact_mut(PAGE_LEN)) {
+            self.readable.push(source.fill(self.way, self.extent, page, bytes));
         }
     }
 
@@ -144,7 +163,12 @@ impl Window {
 
 impl<'a> Pages<'a> {
     pub(crate) fn of(source: &'a Source) -> Self {
-        Self { source, windows: Extent::BOTH.map(Window::empty) }
+        Self { source, windows: Extent::BOTH.map(|extent| Window::empty(extent, Way::Cache)) }
+    }
+
+    /// The same, past the page cache.
+    pub(crate) fn on_medium(source: &'a Source) -> Self {
+        Self { source, windows: Extent::BOTH.map(|extent| Window::empty(extent, Way::Medium)) }
     }
 
     /// Page `page` of extent A; none if it cannot be read.
