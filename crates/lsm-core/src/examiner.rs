@@ -118,13 +118,13 @@ impl MediumPages {
         let (ahead, proof) = (Window::default(), Proof::Medium);
         let mut source = Self { file, end, digests: Window::default(), ahead, proof, bytes_read: 0 };
         let count = (digests.end.get() - digests.start.get()).min(WINDOW_PAGES);
-        source.digests = source.window(digests.start.get(), count).unwrap_or_default();
+        source.digests = source.window(Vec::new(), digests.start.get(), count).unwrap_or_default();
         source
     }
 
-    /// Reads pages into a window of their own.
-    fn window(&mut self, first: u64, count: u64) -> Option<Window> {
-        let mut pages = vec![[0; PAGE_LEN]; usize::try_from(count).ok()?];
+    /// Reads pages into a window, in memory that is used again.
+    fn window(&mut self, mut pages: Vec<Page>, first: u64, count: u64) -> Option<Window> {
+        pages.resize(usize::try_from(count).ok()?, [0; PAGE_LEN]);
         self.read_medium(first, &mut pages).ok()?;
         Some(Window { first, pages })
     }
@@ -147,7 +147,8 @@ impl MediumPages {
         }
         let whole = WINDOW_PAGES.min(self.end.saturating_sub(first)).max(count);
         // Where a large piece cannot be read, a small one may.
-        let read = self.window(first, whole).or_else(|| self.window(first, count));
+        let used = std::mem::take(&mut self.ahead).pages;
+        let read = self.window(used, first, whole).or_else(|| self.window(Vec::new(), first, count));
         self.ahead = read.unwrap_or_default();
         !self.ahead.pages.is_empty()
     }

@@ -38,6 +38,8 @@ pub(crate) const HEAD_LEN: usize = 48;
 pub(crate) const ROOM_MIN: usize = 64;
 
 const CARRIED: u8 = 1;
+/// A page that was never written, compared in one go.
+static BLANK: [u8; PAGE_LEN] = [0; PAGE_LEN];
 
 /// What a piece says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,13 +154,14 @@ impl Piece {
     /// What stands at `position`; `page` is the page it lies in.
     pub(crate) fn parse(page: &[u8; PAGE_LEN], salter: Salter, position: Position) -> Parsed {
         let rest = &page[position.in_page()..];
+        let is_blank = |rest: &[u8]| *rest == BLANK[..rest.len()];
         if rest.len() < ROOM_MIN {
-            return if rest.iter().all(|&byte| byte == 0) { Parsed::Blank } else { Parsed::Bad };
+            return if is_blank(rest) { Parsed::Blank } else { Parsed::Bad };
         }
         if let Some(piece) = Self::prove(rest, salter, position) {
             return Parsed::Piece(piece);
         }
-        if rest.iter().all(|&byte| byte == 0) { Parsed::Blank } else { Parsed::Bad }
+        if is_blank(rest) { Parsed::Blank } else { Parsed::Bad }
     }
 
     fn prove(rest: &[u8], salter: Salter, position: Position) -> Option<Self> {
