@@ -11,4 +11,3 @@ mod heal;
 mod log_damage;
 mod misuse;
 mod model;
-mod rot;

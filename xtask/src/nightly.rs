@@ -63,11 +63,6 @@ const PARTS: &[Part] = &[
         words: "test --release -p resilver-cli --test cli kill::",
     },
     Part {
-        name: "store-rot",
-        proves: "whatever rots within the promise is answered right and healed; beyond it nothing is wrong",
-        words: "test --release -p resilver-tests --test laws rot::",
-    },
-    Part {
         name: "store-faults",
         proves: "whatever operation fails, errors are typed, nothing acknowledged is lost, nothing hangs",
         words: "test --release -p resilver-tests --test laws faults::",
