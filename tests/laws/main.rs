@@ -11,3 +11,4 @@ mod heal;
 mod log_damage;
 mod misuse;
 mod model;
+mod rot;

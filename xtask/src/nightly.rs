@@ -72,6 +72,11 @@ const PARTS: &[Part] = &[
         proves: "what is wrong on the medium is read right and healed, whatever happens meanwhile",
         words: "test --release -p resilver-tests --test laws heal::",
     },
+    Part {
+        name: "store-rot",
+        proves: "damage within the promise is made good in every file; beyond it nothing wrong is answered",
+        words: "test --release -p resilver-tests --test laws rot:: -- --test-threads=1",
+    },
 ];
 
 const MINUTES: u64 = 10;

@@ -1,0 +1,78 @@
+//! Damage at rest: what a store promises to make good it makes good, and beyond that it answers nothing wrong.
+//!
+//! Each case takes a copy of a store that was killed, closed, or is a checkpoint, does one thing to one file of it,
+//! and asks for everything, scrubs, heals, looks at every page from outside and asks again. By day a seeded sample
+//! of a small store, by night everything of one of about 100 MB, as often as there is time for. The outcome is a
+//! table.
+
+mod case;
+mod harm;
+mod tally;
+mod truth;
+mod world;
+
+use lsm_io::Rng;
+use resilver::HealMode;
+use resilver_tests::{
+    Watchdog,
+    budget::{self, Budget},
+};
+
+use self::{
+    case::{Case, Moment},
+    harm::{Harm, Kind},
+    tally::{Promise, Tally},
+    world::{Size, World, codecs, worlds},
+};
+
+const BY_DAY: Size = Size { bytes: 3 << 20, table_bytes: 256 << 10, value_max: 300_000 };
+const BY_NIGHT: Size = Size { bytes: 160 << 20, table_bytes: 4 << 20, value_max: 1 << 20 };
+
+fn all_worlds(size: Size, seed: u64) -> Vec<World> {
+    codecs().into_iter().flat_map(|codec| worlds(codec, size, seed)).collect()
+}
+
+const MOMENTS: [Moment; 2] = [Moment::AtRest, Moment::WhileOpen];
+const MODES: [HealMode; 2] = [HealMode::InPlace, HealMode::Rewrite];
+
+/// Every way to hurt, to heal, and to come at a good or a bad moment: `act` is told when each is due.
+fn each_way(mut act: impl FnMut(Kind, Harm, HealMode, Moment)) {
+    for kind in Kind::ALL {
+        for harm in Harm::ALL {
+            for mode in MODES {
+                MOMENTS.into_iter().for_each(|moment| act(kind, harm, mode, moment));
+            }
+        }
+    }
+}
+
+/// By day each on one store, by night on all of them, over and over.
+#[test]
+fn what_is_promised_to_be_made_good_is_made_good() {
+    let is_night = budget::is_night();
+    let budget = Budget::of(60);
+    let worlds = all_worlds(if is_night { BY_NIGHT } else { BY_DAY }, budget::seed());
+    let watchdog = Watchdog::over("rot within the promise".into());
+    let (mut rng, mut tally) = (Rng::new(budget::seed()), Tally::default());
+    loop {
+        each_way(|kind, harm, mode, moment| {
+            let chosen = rng.below(worlds.len() as u64) as usize;
+            for (at, world) in worlds.iter().enumerate() {
+                let case = Case { world, kind, harm, moment, mode, seed: rng.next_u64() };
+                if (is_night || at == chosen) && budget.lasts() {
+                    watchdog.pat();
+                    if let Some(verdict) = case.run() {
+                        tally.note(format!("{kind:?} {harm:?}"), Promise::Everything, &verdict);
+                    }
+                }
+            }
+        });
+        if !is_night || !budget.lasts() {
+            break;
+        }
+    }
+    tally.tell("rot within the promise");
+    tally.check();
+    let (cases, seen) = (tally.cases(), tally.seen());
+    assert!(cases >= 150 && seen >= cases / 2, "of {cases} cases {seen} showed");
+}

@@ -1,0 +1,124 @@
+//! What a store must answer, key by key, and how it is asked.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use resilver::{Db, Error, Keyspace, Scan};
+
+/// What a keyspace was told: the value of each key that was ever written, none of one that was deleted.
+pub(super) type Told = BTreeMap<Vec<u8>, Option<Bytes>>;
+
+/// What a store must answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Truth(pub(super) BTreeMap<&'static str, Told>);
+
+/// What a store answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers {
+    /// Errors, by what they say.
+    pub(super) errors: Vec<String>,
+    /// Wrong values, keys that are missing without an error, deleted ones that came back.
+    pub(super) wrong: Vec<String>,
+}
+
+/// More of the same tells nothing new.
+const LISTED_MAX: usize = 20;
+
+pub(super) fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+impl Answers {
+    pub(super) fn is_right(&self) -> bool {
+        self.errors.is_empty() && self.wrong.is_empty()
+    }
+
+    pub(super) fn error(&mut self, at: &str, error: &Error) {
+        if self.errors.len() < LISTED_MAX {
+            self.errors.push(format!("{at}: {}", told(error)));
+        }
+    }
+
+    fn wrong(&mut self, what: String) {
+        if self.wrong.len() < LISTED_MAX {
+            self.wrong.push(what);
+        }
+    }
+}
+
+impl Truth {
+    /// Asks for every key, then walks over everything.
+    pub(super) fn ask(&self, db: &Db) -> Answers {
+        let mut answers = Answers::default();
+        for (name, told) in &self.0 {
+            match db.find_keyspace(name) {
+                Ok(keyspace) => {
+                    get_all(name, &keyspace, told, &mut answers);
+                    walk(name, &keyspace, told, &mut answers);
+                }
+                Err(Error::NoKeyspace { .. }) => answers.wrong(format!("keyspace {name} is missing")),
+                Err(error) => answers.error(name, &error),
+            }
+        }
+        answers
+    }
+}
+
+fn shown(value: Option<&[u8]>) -> String {
+    value.map_or("nothing".into(), |value| {
+        format!("{} bytes from {:?}", value.len(), &value[..value.len().min(8)])
+    })
+}
+
+fn get_all(name: &str, keyspace: &Keyspace, told: &Told, answers: &mut Answers) {
+    for (key, value) in told {
+        let at = || format!("{name} {:?}", key.escape_ascii().to_string());
+        match keyspace.get(key) {
+            Ok(found) if found == *value => {}
+            Ok(found) => {
+                let (expected, found) = (shown(value.as_deref()), shown(found.as_deref()));
+                answers.wrong(format!("{}: {expected} expected, {found} found", at()));
+            }
+            Err(error) => answers.error(&at(), &error),
+        }
+    }
+}
+
+/// Walks from the first key to the last; only what a loss names may be left out.
+fn walk(name: &str, keyspace: &Keyspace, told: &Told, answers: &mut Answers) {
+    let items = match keyspace.scan(Scan::all()) {
+        Ok(items) => items,
+        Err(error) => return answers.error(name, &error),
+    };
+    let mut expected = told.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))).peekable();
+    for item in items {
+        match item {
+            Ok((key, value)) => {
+                while let Some((missing, _)) = expected.next_if(|(next, _)| next[..] < key[..]) {
+                    answers.wrong(format!("{name}: a walk leaves out {}", missing.escape_ascii()));
+                }
+                let is_right = |next: &(&Vec<u8>, &Bytes)| next.0[..] == key[..] && *next.1 == value;
+                if expected.next_if(is_right).is_none() {
+                    let value = shown(Some(&value));
+                    answers.wrong(format!("{name}: a walk shows {} as {value}", key.escape_ascii()));
+                    expected.next_if(|(next, _)| next[..] == key[..]);
+                }
+            }
+            Err(error) => {
+                answers.error(&format!("{name}, a walk"), &error);
+                // Behind a loss the walk goes on; any other error ends it.
+                let Some(loss) = error.loss() else { return };
+                let is_lost = |key: &[u8]| loss.to.as_ref().is_none_or(|to| key < &to[..]);
+                while let Some((missing, _)) = expected.next_if(|(next, _)| is_lost(next)) {
+                    if missing[..] < loss.from[..] {
+                        answers.wrong(format!("{name}: a walk leaves out {}", missing.escape_ascii()));
+                    }
+                }
+            }
+        }
+    }
+    if let Some((missing, _)) = expected.next() {
+        answers.wrong(format!("{name}: a walk ends before {}", missing.escape_ascii()));
+    }
+}
