@@ -192,7 +192,8 @@ impl Reading<'_> {
             let (dir, number) = (self.dir.into(), at.number + 1);
             return Err(ManifestError::EditLost { dir, generation, number });
         }
-        if log.is_cut_behind(at.number) && self.was_durable(files, &log)? {
+        let may_have_had_more = log.is_cut_behind(at.number) || files.is_blank(&log)?;
+        if may_have_had_more && (self.was_durable(files, &log)? || self.is_unproven(files)?) {
             let (dir, number) = (self.dir.into(), at.number + 1);
             return Err(ManifestError::EditLost { dir, generation, number });
         }
@@ -218,6 +219,14 @@ impl Reading<'_> {
         let previous = files.stated()?.birth.previous;
         let before = previous.and_then(|previous| self.generations.get(&previous));
         Ok(log.has_edits() || before.and_then(Files::successor) >= Some(files.generation))
+    }
+
+    /// Whether nothing is left that could prove it durable: the edits of the one before are gone. Those go by
+    /// themselves only once there are two newer ones.
+    fn is_unproven(&self, files: &Files) -> Result<bool, ManifestError> {
+        let Some(previous) = files.stated()?.birth.previous else { return Ok(false) };
+        let before = self.generations.get(&previous);
+        Ok(before.is_none_or(|before| before.copies.iter().all(|copy| copy.file.is_none())))
     }
 
     /// The state that a generation starts from.
@@ -354,6 +363,19 @@ impl Files {
         self.stated
             .as_ref()
             .ok_or(ManifestError::Contradiction { file: self.snapshot.clone(), field: "birth" })
+    }
+
+    /// Whether neither copy shows anything that was ever written to it.
+    fn is_blank(&self, log: &EditLog) -> Result<bool, ManifestError> {
+        if log.has_edits() {
+            return Ok(false);
+        }
+        for copy in &self.copies {
+            if copy.page(0)?.is_some_and(|page| page.generation == self.generation) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The newer generation that either copy states to be durable.

@@ -153,6 +153,14 @@ fn what_is_beyond_the_copies_is_an_error_and_never_an_older_catalog() {
     assert!(matches!(error, ManifestError::EditLost { .. }), "{error}");
     let error = read(&lose(&|name| name.starts_with("SNAPSHOT")));
     assert!(matches!(error, ManifestError::GenerationLost { .. }), "{error}");
+    // Nothing is left that could say how far it went: not even what the generation before says of it.
+    let error = read(&lose(&|name| name.starts_with("MANIFEST")));
+    assert!(matches!(error, ManifestError::EditLost { number: 4, .. }), "{error}");
+    for byte in [0, 0xA5] {
+        let blank = changed(&files, |files| files[2..4].iter_mut().for_each(|(_, bytes)| bytes.fill(byte)));
+        let error = read(&blank);
+        assert!(matches!(error, ManifestError::EditLost { number: 4, .. }), "{error}");
+    }
     // The same page of both copies, with an edit on it that is not the last.
     let both =
         changed(&files, |files| files[2..4].iter_mut().for_each(|(_, bytes)| bytes[PAGE..2 * PAGE].fill(0)));
