@@ -6,7 +6,9 @@
 //! table.
 
 mod case;
+mod flips;
 mod harm;
+mod ruin;
 mod tally;
 mod truth;
 mod world;
@@ -20,7 +22,9 @@ use resilver_tests::{
 
 use self::{
     case::{Case, Moment},
+    flips::Flips,
     harm::{Harm, Kind},
+    ruin::{Ruin, ruin},
     tally::{Promise, Tally},
     world::{Size, World, codecs, worlds},
 };
@@ -31,6 +35,9 @@ const BY_NIGHT: Size = Size { bytes: 160 << 20, table_bytes: 4 << 20, value_max:
 fn all_worlds(size: Size, seed: u64) -> Vec<World> {
     codecs().into_iter().flat_map(|codec| worlds(codec, size, seed)).collect()
 }
+
+/// So small that each of its bytes can be turned over in turn.
+const SMALL: Size = Size { bytes: 100 << 10, table_bytes: 16 << 10, value_max: 3_000 };
 
 const MOMENTS: [Moment; 2] = [Moment::AtRest, Moment::WhileOpen];
 const MODES: [HealMode; 2] = [HealMode::InPlace, HealMode::Rewrite];
@@ -75,4 +82,52 @@ fn what_is_promised_to_be_made_good_is_made_good() {
     tally.check();
     let (cases, seen) = (tally.cases(), tally.seen());
     assert!(cases >= 150 && seen >= cases / 2, "of {cases} cases {seen} showed");
+}
+
+#[test]
+fn beyond_the_promise_nothing_wrong_is_answered() {
+    let is_night = budget::is_night();
+    let budget = Budget::of(20);
+    let worlds = all_worlds(BY_DAY, budget::seed());
+    let watchdog = Watchdog::over("rot beyond the promise".into());
+    let (mut rng, mut tally) = (Rng::new(!budget::seed()), Tally::default());
+    let mut turn = 0;
+    while turn == 0 || is_night && budget.lasts() {
+        for (at, how) in Ruin::ALL.into_iter().enumerate() {
+            for world in worlds.iter().skip((at + turn) % 2).step_by(if is_night { 1 } else { 2 }) {
+                watchdog.pat();
+                let mode = MODES[rng.below(2) as usize];
+                if let Some(verdict) = ruin(world, how, mode, rng.next_u64()) {
+                    tally.note(format!("{how:?}"), Promise::NothingWrong, &verdict);
+                }
+            }
+        }
+        turn += 1;
+    }
+    tally.tell("rot beyond the promise");
+    tally.check();
+    assert!(tally.cases() >= 20, "only {} cases", tally.cases());
+}
+
+#[test]
+fn any_byte_of_any_file_may_be_wrong() {
+    let is_night = budget::is_night();
+    let budget = Budget::of(20);
+    let worlds = all_worlds(SMALL, budget::seed());
+    let watchdog = Watchdog::over("flips".into());
+    let mut tally = Tally::default();
+    let all: Vec<_> = worlds.iter().map(|world| Flips::of(world, budget::seed())).collect();
+    let turns = all.iter().map(Flips::turns).max().unwrap_or(0);
+    let turns = if is_night { turns } else { 25 };
+    for turn in (0..turns).take_while(|_| budget.lasts()) {
+        for flips in all.iter().filter(|flips| turn < flips.turns()) {
+            watchdog.pat();
+            let verdict = flips.flip(turn, MODES[(turn % 7 == 0) as usize]);
+            tally.note(flips.world.name.clone(), Promise::Everything, &verdict);
+        }
+    }
+    let bytes: u64 = all.iter().map(Flips::bytes).sum();
+    tally.tell(&format!("one byte of each file wrong, of {bytes} bytes in turn"));
+    tally.check();
+    assert_eq!(tally.seen(), tally.cases());
 }

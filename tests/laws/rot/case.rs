@@ -91,15 +91,15 @@ impl Case<'_> {
             }
         };
         verdict.place = format!("{}: {hurt:?}", verdict.place);
-        bed.judge(opened, &hurt, self.mode, &sealed, verdict);
+        bed.judge(opened, Some(&hurt), self.mode, &sealed, verdict);
         Some(())
     }
 }
 
 /// A world under a file system that shows damage.
 pub(super) struct Bed<'a> {
-    world: &'a World,
-    disk: MemFs,
+    pub(super) world: &'a World,
+    pub(super) disk: MemFs,
     faults: FaultFs,
 }
 
@@ -123,7 +123,7 @@ impl<'a> Bed<'a> {
     }
 
     /// Whether a look from outside finds anything.
-    fn shows_damage(&self) -> bool {
+    pub(super) fn shows_damage(&self) -> bool {
         let verified = verify(self.world.dir, &self.options(), |_| {});
         verified.map_or(true, |verified| !verified.bad.is_empty() || !verified.log_losses.is_empty())
     }
@@ -133,10 +133,15 @@ impl<'a> Bed<'a> {
         all.into_iter().map(|path| (path.clone(), bytes_of(&self.disk, &path))).collect()
     }
 
+    /// Asks, heals in place and asks again: everything must be right.
+    pub(super) fn judge_all(&self, mode: HealMode, verdict: &mut Verdict) {
+        self.judge(self.open(), None, mode, &BTreeMap::new(), verdict);
+    }
+
     fn judge(
         &self,
         opened: Result<Db, resilver::Error>,
-        hurt: &Hurt,
+        hurt: Option<&Hurt>,
         mode: HealMode,
         sealed: &BTreeMap<PathBuf, Vec<u8>>,
         verdict: &mut Verdict,
@@ -150,7 +155,7 @@ impl<'a> Bed<'a> {
             Ok(is_found) => verdict.is_seen |= is_found,
             Err(error) => verdict.unhealed.push(told(&error)),
         }
-        if mode == HealMode::InPlace {
+        if let Some(hurt) = hurt.filter(|_| mode == HealMode::InPlace) {
             self.compare(hurt, sealed, &mut verdict.unhealed);
         }
         if let Err(error) = db.close() {
@@ -158,7 +163,8 @@ impl<'a> Bed<'a> {
         }
         self.look(&mut verdict.unhealed);
         // What was done to the disk itself a checkpoint that shares the files has seen too.
-        if let Some(truth) = self.world.linked.as_ref().filter(|_| !matches!(hurt.deed, Deed::Rot(_))) {
+        let is_shared = hurt.is_some_and(|hurt| !matches!(hurt.deed, Deed::Rot(_)));
+        if let Some(truth) = self.world.linked.as_ref().filter(|_| is_shared) {
             self.judge_linked(truth, mode, verdict);
         }
         match self.open() {
@@ -222,7 +228,7 @@ impl<'a> Bed<'a> {
 }
 
 /// Scrubs everything and heals what was found, if anything was.
-fn heal(db: &Db, mode: HealMode, unhealed: &mut Vec<String>) -> Result<bool, resilver::Error> {
+pub(super) fn heal(db: &Db, mode: HealMode, unhealed: &mut Vec<String>) -> Result<bool, resilver::Error> {
     let patrol = PatrolOptions::new().bytes_per_sec(0).start(ScrubStart::Over);
     let report = db.scrub(&patrol, &ScrubControl::new())?;
     if !report.is_complete() {

@@ -73,6 +73,12 @@ pub(super) fn worlds(codec: Codec, size: Size, seed: u64) -> Vec<World> {
     // What comes last stays in the log.
     author.live(&db, size.table_bytes / 3);
     db.sync().unwrap();
+    // Its frame says that everything before is durable.
+    let (key, value) = (b"last".to_vec(), b"of all".to_vec());
+    let mut batch = WriteBatch::new();
+    batch.put(&db.default_keyspace(), &key, &value);
+    db.write_with(&batch, Durability::Synced).unwrap();
+    author.truth.0.entry("default").or_default().insert(key, Some(value.into()));
     let stats = db.stats();
     let levels_of = |levels: &[LevelStats]| levels.iter().filter(|level| level.tables > 0).count();
     let levels = stats.tables.keyspaces.iter().map(|tree| levels_of(&tree.levels)).max();
@@ -106,7 +112,7 @@ struct Author {
 impl Author {
     fn key(&mut self) -> Vec<u8> {
         let number = self.rng.below(self.keys);
-        format!("key/{:03}/{:02}", number / 50, number % 50).into_bytes()
+        format!("key/{:04}/{:02}", number / 50, number % 50).into_bytes()
     }
 
     /// Mostly short, sometimes as long as can be.
@@ -147,7 +153,7 @@ impl Author {
                 let to = self.key();
                 let (from, to) = (key.clone().min(to.clone()), key.max(to));
                 // A whole keyspace at once would leave little to damage.
-                let to = to.min([&from[..7], b"/99"].concat());
+                let to = to.min([&from[..8], b"/99"].concat());
                 batch.delete_range(&keyspace, &from, &to);
                 let told = self.truth.0.entry(name).or_default();
                 told.range_mut(from..to).for_each(|(_, value)| *value = None);
