@@ -83,7 +83,7 @@ impl Bytes {
             _ => turn,
         };
         let offset = *self.order.get(nth as usize)?;
-        let rot = if turn % 3 == 0 { Rot::Garble } else { Rot::Flip { bits: 1 } };
+        let rot = if turn.is_multiple_of(3) { Rot::Garble } else { Rot::Flip { bits: 1 } };
         let damage = Damage::new(FileOffset::new(offset.into()), ByteLen::new(1), rot);
         Some(Hurt { path: self.path.clone(), deed: Deed::Rot(damage) })
     }
