@@ -118,7 +118,7 @@ fn any_byte_of_any_file_may_be_wrong() {
     let mut tally = Tally::default();
     let all: Vec<_> = worlds.iter().map(|world| Flips::of(world, budget::seed())).collect();
     let turns = all.iter().map(Flips::turns).max().unwrap_or(0);
-    let turns = if is_night { turns } else { 25 };
+    let turns = if is_night { turns } else { 12 };
     for turn in (0..turns).take_while(|_| budget.lasts()) {
         for flips in all.iter().filter(|flips| turn < flips.turns()) {
             watchdog.pat();

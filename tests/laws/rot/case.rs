@@ -8,7 +8,9 @@ use std::{
 };
 
 use lsm_io::{FaultFs, FaultPlan, Fs, MemFs, Rng};
-use resilver::{Creation, Db, HealMode, Options, PatrolOptions, ScrubControl, ScrubStart, verify};
+use resilver::{
+    BadPage, Creation, Db, HealMode, Options, PageState, PatrolOptions, ScrubControl, ScrubStart, verify,
+};
 
 use super::{
     harm::{Deed, Harm, Hurt, Kind, bytes_of, draw, files},
@@ -161,21 +163,35 @@ impl<'a> Bed<'a> {
         if let Err(error) = db.close() {
             verdict.answers.error("closing", &error);
         }
-        self.look(&mut verdict.unhealed);
+        let is_late = self.look(hurt, &mut verdict.unhealed);
         // What was done to the disk itself a checkpoint that shares the files has seen too.
         let is_shared = hurt.is_some_and(|hurt| !matches!(hurt.deed, Deed::Rot(_)));
         if let Some(truth) = self.world.linked.as_ref().filter(|_| is_shared) {
             self.judge_linked(truth, mode, verdict);
         }
-        match self.open() {
-            Ok(db) => {
-                let Answers { errors, wrong } = self.world.truth.ask(&db);
-                let again = |what: String| format!("after healing: {what}");
-                verdict.answers.errors.extend(errors.into_iter().map(again));
-                verdict.answers.wrong.extend(wrong.into_iter().map(again));
-            }
-            Err(error) => verdict.answers.error("opening again", &error),
+        if let Err(error) = self.judge_again(is_late, mode, verdict) {
+            verdict.answers.error("opening again", &error);
         }
+    }
+
+    /// Opens what was healed, and asks again; what came to light only after the scrub the next one must find.
+    fn judge_again(
+        &self,
+        is_late: bool,
+        mode: HealMode,
+        verdict: &mut Verdict,
+    ) -> Result<(), resilver::Error> {
+        let db = self.open()?;
+        let Answers { errors, wrong } = self.world.truth.ask(&db);
+        let again = |what: String| format!("after healing: {what}");
+        verdict.answers.errors.extend(errors.into_iter().map(again));
+        verdict.answers.wrong.extend(wrong.into_iter().map(again));
+        if is_late {
+            heal(&db, mode, &mut verdict.unhealed)?;
+            db.close()?;
+            self.look(None, &mut verdict.unhealed);
+        }
+        Ok(())
     }
 
     /// Every table that was there is there, byte for byte what was first written.
@@ -191,15 +207,25 @@ impl<'a> Bed<'a> {
         }
     }
 
-    /// What an independent walk over everything finds.
-    fn look(&self, unhealed: &mut Vec<String>) {
-        match verify(self.world.dir, &self.options(), |_| {}) {
-            Ok(verified) => {
-                unhealed.extend(verified.bad.iter().take(5).map(|bad| format!("still bad: {bad:?}")));
-                unhealed.extend(verified.log_losses.iter().map(|loss| format!("still lost: {loss}")));
+    /// What an independent walk over everything finds. Whether there is something that the scrub could not know:
+    /// pages of the log that nothing had been written to when they were hurt, and something has been since.
+    fn look(&self, hurt: Option<&Hurt>, unhealed: &mut Vec<String>) -> bool {
+        let mut verified = match verify(self.world.dir, &self.options(), |_| {}) {
+            Ok(verified) => verified,
+            Err(error) => {
+                unhealed.push(format!("verify: {}", told(&error)));
+                return false;
             }
-            Err(error) => unhealed.push(format!("verify: {}", told(&error))),
-        }
+        };
+        let is_late = |bad: &BadPage| {
+            let of_it = |hurt: &&Hurt| hurt.path.ends_with(&*bad.file) && hurt.idle.contains(&bad.page);
+            bad.state == PageState::Correctable && hurt.as_ref().is_some_and(of_it)
+        };
+        let bad_before = verified.bad.len();
+        verified.bad.retain(|bad| !is_late(bad));
+        unhealed.extend(verified.bad.iter().take(5).map(|bad| format!("still bad: {bad:?}")));
+        unhealed.extend(verified.log_losses.iter().map(|loss| format!("still lost: {loss}")));
+        verified.bad.len() < bad_before
     }
 
     /// A checkpoint is healed with the store where it was healed in place, and else heals itself.

@@ -85,7 +85,7 @@ impl Bytes {
         let offset = *self.order.get(nth as usize)?;
         let rot = if turn.is_multiple_of(3) { Rot::Garble } else { Rot::Flip { bits: 1 } };
         let damage = Damage::new(FileOffset::new(offset.into()), ByteLen::new(1), rot);
-        Some(Hurt { path: self.path.clone(), deed: Deed::Rot(damage) })
+        Some(Hurt::new(self.path.clone(), Deed::Rot(damage)))
     }
 }
 

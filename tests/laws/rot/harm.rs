@@ -1,6 +1,8 @@
 //! Damage: to which kind of file, of which kind, and where exactly.
 
 use std::{
+    collections::BTreeSet,
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -40,10 +42,18 @@ pub(super) enum Harm {
 }
 
 /// One thing done to one file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Hurt {
     pub(super) path: PathBuf,
     pub(super) deed: Deed,
+    /// Pages that nothing had been written to by then.
+    pub(super) idle: BTreeSet<u64>,
+}
+
+impl fmt::Debug for Hurt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.path.display(), self.deed)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -166,7 +176,8 @@ pub(super) fn draw(fs: &MemFs, dir: &Path, kind: Kind, harm: Harm, rng: &mut Rng
     let other = all[(at + 1 + rng.below(all.len() as u64) as usize) % all.len()].clone();
     let file = fs.open(&path, Access::ReadOnly).unwrap();
     let deed = deed(&*file, kind, harm, other, rng)?;
-    Some(Hurt { path, deed })
+    let idle = if kind == Kind::Log { idle_pages(&bytes_of(fs, &path)) } else { BTreeSet::new() };
+    Some(Hurt { idle, ..Hurt::new(path, deed) })
 }
 
 fn deed(file: &dyn File, kind: Kind, harm: Harm, other: PathBuf, rng: &mut Rng) -> Option<Deed> {
@@ -215,7 +226,17 @@ fn deed(file: &dyn File, kind: Kind, harm: Harm, other: PathBuf, rng: &mut Rng) 
     })
 }
 
+/// The pages that hold nothing.
+fn idle_pages(bytes: &[u8]) -> BTreeSet<u64> {
+    let pages = (0..).zip(bytes.chunks(PAGE_LEN));
+    pages.filter(|(_, held)| held.iter().all(|&byte| byte == 0)).map(|(page, _)| page).collect()
+}
+
 impl Hurt {
+    pub(super) fn new(path: PathBuf, deed: Deed) -> Self {
+        Self { path, deed, idle: BTreeSet::new() }
+    }
+
     pub(super) fn inflict(&self, disk: &MemFs, faults: &FaultFs) {
         let open = |access| -> Arc<dyn File> { disk.open(&self.path, access).unwrap() };
         match &self.deed {

@@ -67,7 +67,7 @@ impl Ruin {
             all.into_iter().enumerate().filter_map(|(at, path)| chosen(at, rng).then_some(path)).collect()
         };
         let gone = |paths: Vec<std::path::PathBuf>| {
-            paths.into_iter().map(|path| Hurt { path, deed: Deed::Remove }).collect()
+            paths.into_iter().map(|path| Hurt::new(path, Deed::Remove)).collect()
         };
         match self {
             Self::Holes => {
@@ -92,7 +92,7 @@ impl Ruin {
                 let all = of(Kind::Edits);
                 let whole = |path: &std::path::PathBuf| {
                     let deed = hole(0, len_of(&bed.disk, path), rng);
-                    Hurt { path: path.clone(), deed }
+                    Hurt::new(path.clone(), deed)
                 };
                 all[all.len() - 2..].iter().map(whole).collect()
             }
@@ -139,7 +139,7 @@ fn holes(disk: &MemFs, path: &std::path::Path, rng: &mut Rng) -> Vec<Hurt> {
             end = kept.start;
         }
         if start < end {
-            hurts.push(Hurt { path: path.into(), deed: hole(start, end, rng) });
+            hurts.push(Hurt::new(path.into(), hole(start, end, rng)));
         }
     }
     hurts
@@ -153,12 +153,12 @@ fn both_extents(disk: &MemFs, path: &std::path::Path, rng: &mut Rng) -> Vec<Hurt
     let start = rng.below(last.max(1));
     let end = (start + 1 + rng.below(8)).min(last.max(1));
     let both = [start * PAGE..end * PAGE, half + start * PAGE..half + end * PAGE];
-    both.map(|hurt| Hurt { path: path.into(), deed: hole(hurt.start, hurt.end, rng) }).into()
+    both.map(|hurt| Hurt::new(path.into(), hole(hurt.start, hurt.end, rng))).into()
 }
 
 fn cut(disk: &MemFs, path: std::path::PathBuf, rng: &mut Rng) -> Hurt {
     let len = len_of(disk, &path);
-    Hurt { path, deed: Deed::Cut(rng.below(len / 2)) }
+    Hurt::new(path, Deed::Cut(rng.below(len / 2)))
 }
 
 /// The same pages of both copies of the newest edits, but for the last that is used.
@@ -168,10 +168,8 @@ fn both_edits(disk: &MemFs, edits: &[std::path::PathBuf], rng: &mut Rng) -> Vec<
     let last = last_used(&bytes, 0..bytes.len() as u64 / PAGE).unwrap_or(0).max(1);
     let start = rng.below(last);
     let end = start + 1 + rng.below(last - start);
-    let both = |path: &std::path::PathBuf| Hurt {
-        path: path.clone(),
-        deed: hole(start * PAGE, end.min(last) * PAGE, rng),
-    };
+    let both =
+        |path: &std::path::PathBuf| Hurt::new(path.clone(), hole(start * PAGE, end.min(last) * PAGE, rng));
     pair.iter().map(both).collect()
 }
 
@@ -180,7 +178,7 @@ fn taken_over(disk: &MemFs, path: &std::path::Path, all: &[std::path::PathBuf], 
     let from = all[rng.below(all.len() as u64) as usize].clone();
     let pages = len_of(disk, path).min(len_of(disk, &from)) / PAGE;
     let deed = |page| Deed::Exchange { from: from.clone(), page };
-    (0..pages).map(|page| Hurt { path: path.into(), deed: deed(page) }).collect()
+    (0..pages).map(|page| Hurt::new(path.into(), deed(page))).collect()
 }
 
 /// Ruins a store and asks, before it is healed, after, once compacted, and opened again.
