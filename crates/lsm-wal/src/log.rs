@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    Durability, Fault, LogError, SegmentRecord, SeqNo, Seqs,
+    Durability, Fault, LogError, SegmentNo, SegmentRecord, SeqNo, Seqs,
     frame::PAYLOAD_MAX,
     queue::{Gate, Part, Queue},
     slot::{Slot, Verdict},
@@ -167,6 +167,16 @@ impl Log {
     #[must_use]
     pub fn durable(&self) -> SeqNo {
         self.tail.lock().durable()
+    }
+
+    /// Every change of a segment below this number is durable and counts: both extents should have it. None if the
+    /// log has no such segment.
+    #[must_use]
+    pub fn durable_in(&self, segment: SegmentNo) -> Option<SeqNo> {
+        let tail = self.tail.lock();
+        let closed = tail.closed().iter().find(|(record, _)| record.number == segment);
+        let current = tail.current().filter(|record| record.number == segment);
+        closed.map(|(_, next)| *next).or_else(|| current.map(|_| tail.durable()))
     }
 
     /// The segments that hold the history, oldest first: what [`Recovery::scan`](crate::Recovery::scan) reads.

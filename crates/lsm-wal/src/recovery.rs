@@ -238,6 +238,15 @@ impl Recovery {
         (!self.links.is_empty()).then_some(self.outline.next)
     }
 
+    /// Every change of a segment below this number was durable, as far as anything that was found proves, and counts:
+    /// both extents should have it. None if nothing of the segment counts.
+    #[must_use]
+    pub fn durable_in(&self, segment: SegmentNo) -> Option<SeqNo> {
+        let link = self.links.iter().find(|link| self.found[link.index].0.number == segment)?;
+        let survey = chain::survey(&self.found, link.index)?;
+        Some(link.limit.map_or_else(|| survey.proven(), |(next, _)| next).min(self.outline.next))
+    }
+
     /// Gives every group in order, and a loss where some are not there.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! leaves is a prefix.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{
         Arc,
@@ -15,7 +16,7 @@ use std::{
 
 use lsm_core::{Batch, Change, CompactionStrategy, Copying, Edit, Store};
 use lsm_io::{EpochWorker, LockGuard};
-use lsm_wal::{Log, LogError, SegmentRecord};
+use lsm_wal::{Log, LogError, SegmentNo, SegmentRecord};
 use parking_lot::Mutex;
 use sst_format::SeqNo;
 
@@ -47,6 +48,7 @@ pub(crate) struct Engine {
     is_closed: AtomicBool,
     /// Held until the last handle is gone, or the store is closed.
     lock: Mutex<Option<LockGuard>>,
+    durable: BTreeMap<SegmentNo, lsm_wal::SeqNo>,
 }
 
 /// What an engine is made of.
@@ -57,12 +59,14 @@ pub(crate) struct Parts {
     pub(crate) worker: Arc<EpochWorker>,
     pub(crate) bell: Arc<Bell>,
     pub(crate) lock: Option<LockGuard>,
+    /// Of a log that is only read: below which number every change of a segment was durable.
+    pub(crate) durable: BTreeMap<SegmentNo, lsm_wal::SeqNo>,
 }
 
 impl Engine {
     pub(crate) fn new(parts: Parts) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let Parts { options, store, log, worker, bell, lock } = parts;
+        let Parts { options, store, log, worker, bell, lock, durable } = parts;
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             pacer: Pacer::new(&options),
@@ -74,6 +78,7 @@ impl Engine {
             bell,
             is_closed: AtomicBool::new(false),
             lock: Mutex::new(lock),
+            durable,
         }
     }
 
@@ -269,6 +274,15 @@ impl Engine {
             Some(log) => log.segments().into_iter().chain(log.spare()).collect(),
             None => self.store.keeper().catalog().segments.values().map(record_of).collect(),
         }
+    }
+
+    /// Every change of a segment below this number is durable: both its extents should have it.
+    pub(crate) fn durable_in(&self, segment: SegmentNo) -> lsm_wal::SeqNo {
+        let known = match &self.log {
+            Some(log) => log.durable_in(segment),
+            None => self.durable.get(&segment).copied(),
+        };
+        known.unwrap_or_default()
     }
 
     fn log_bytes(&self) -> u64 {

@@ -266,12 +266,9 @@ impl Engine {
 
     /// Looks at a segment of the log; none if it is gone.
     pub(crate) fn examine_segment(&self, segment: &SegmentRecord) -> Result<Option<SegmentSeen>, Error> {
-        let store = self.store.keeper().catalog().store;
-        // Where nothing is written, everything that was read is as durable as it gets.
-        let seen = || lsm_wal::SeqNo::new(self.store.visible().get() + 1);
-        let durable = self.log().map_or_else(|_| seen(), lsm_wal::Log::durable);
-        let shelf = Shelf { fs: &self.options.fs, dir: self.store.dir(), store, durable };
-        shelf.examine(segment)
+        let (store, durable) = (self.store.keeper().catalog().store, self.durable_in(segment.number));
+        let shelf = Shelf { fs: &self.options.fs, dir: self.store.dir(), store };
+        shelf.examine(segment, durable)
     }
 
     /// Writes patches into a closed segment and syncs it; whether the medium shows them.

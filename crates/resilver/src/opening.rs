@@ -5,7 +5,7 @@
 //! goes on.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
@@ -79,7 +79,9 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
     let log = take_up_log(scanned, &store, &worker, &options)?;
     let is_damaged = findings.iter().any(|finding| finding.fault.is_damage());
     store.let_orphans_go(if is_damaged { Soundness::Damaged } else { Soundness::Sound })?;
-    let engine = Engine::new(Parts { options, store, log: Some(log), worker, bell, lock: Some(lock) });
+    let durable = BTreeMap::new();
+    let engine =
+        Engine::new(Parts { options, store, log: Some(log), worker, bell, lock: Some(lock), durable });
     engine.trim_log()?;
     engine.store.sweep()?;
     Ok(engine)
@@ -128,7 +130,9 @@ fn read_as_of(catalog: &Arc<Catalog>, path: &Path, options: Options) -> Result<(
     let recovery = scan_log(catalog, path, &options)?;
     let is_whole = gone.is_empty() && recovery.losses().is_empty();
     replay(&recovery, &store, Excess::StaysInMemory, &options)?;
-    let engine = Engine::new(Parts { options, store, log: None, worker, bell, lock: None });
+    let durable = catalog.segments.values().map(record_of).map(|segment| segment.number);
+    let durable = durable.filter_map(|segment| Some((segment, recovery.durable_in(segment)?))).collect();
+    let engine = Engine::new(Parts { options, store, log: None, worker, bell, lock: None, durable });
     Ok((engine, if is_whole { Whole::Yes } else { Whole::No }))
 }
 

@@ -8,13 +8,11 @@ use page_ecc::{PAGE_LEN, Uid};
 
 use crate::{Error, PageState};
 
-/// Where segments are, whose they are, and how far they are durable.
+/// Where segments are, and whose they are.
 pub(crate) struct Shelf<'a> {
     pub(crate) fs: &'a Arc<dyn Fs>,
     pub(crate) dir: &'a Path,
     pub(crate) store: Uid,
-    /// Changes below are.
-    pub(crate) durable: SeqNo,
 }
 
 /// What a look at a segment came to.
@@ -31,8 +29,13 @@ pub(crate) struct SegmentSeen {
 }
 
 impl Shelf<'_> {
-    /// Looks at a segment; none if there is no such file.
-    pub(crate) fn examine(&self, segment: &SegmentRecord) -> Result<Option<SegmentSeen>, Error> {
+    /// Looks at a segment, whose changes below `durable` were; none if there is no such file. What was not when a
+    /// process was killed is in one extent alone, and nothing is wrong with that.
+    pub(crate) fn examine(
+        &self,
+        segment: &SegmentRecord,
+        durable: SeqNo,
+    ) -> Result<Option<SegmentSeen>, Error> {
         let at = Whereabouts::new(self.fs.clone(), self.dir, self.store);
         let file = match self.fs.open(&segment.path(self.dir), Access::ReadOnly) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -41,7 +44,7 @@ impl Shelf<'_> {
         let there = file.len()?.get() / PAGE_LEN as u64;
         let all = segment.file_len() / PAGE_LEN as u64;
         let mut seen = SegmentSeen { missing: (there..all).collect(), ..SegmentSeen::default() };
-        let examined = lsm_wal::examine(&at, *segment, self.durable, |flaw| match flaw {
+        let examined = lsm_wal::examine(&at, *segment, durable, |flaw| match flaw {
             Flaw::Mendable(patch) => seen.patches.push(patch),
             Flaw::Lost { page } => seen.lost.push(page),
         })?;

@@ -227,10 +227,10 @@ impl<P: FnMut(Progress)> Walk<'_, P> {
         let options = self.options.clone().log_loss(crate::LogLoss::Accept);
         let recovery = scan_log(catalog, self.path, &options)?;
         self.verified.log_losses = recovery.losses();
-        let Some(durable) = recovery.next_seq() else { return Ok(()) };
-        let shelf = Shelf { fs: &self.options.fs, dir: self.path, store: catalog.store, durable };
+        let shelf = Shelf { fs: &self.options.fs, dir: self.path, store: catalog.store };
         for segment in catalog.segments.values().map(record_of) {
-            if let Some(seen) = shelf.examine(&segment)? {
+            let durable = recovery.durable_in(segment.number).unwrap_or_default();
+            if let Some(seen) = shelf.examine(&segment, durable)? {
                 let name: Arc<str> = segment.number.file_name().into();
                 let bad = seen.bad().into_iter().map(|(page, state)| BadPage {
                     file: name.clone(),

@@ -93,6 +93,27 @@ fn a_hurt_snapshot_is_seen_and_healed_by_opening() {
 }
 
 #[test]
+fn a_killed_store_that_nobody_hurt_has_nothing_wrong() {
+    let stage = Stage::empty();
+    let mut ops = String::new();
+    for key in 0..3000 {
+        ops.push_str(&format!(
+            "P key{key:05} {}\n{}",
+            "x".repeat(key % 300),
+            if key % 10 == 9 { "c\n" } else { "" }
+        ));
+        ops.push_str(if key == 1500 { "C\n" } else { "" });
+    }
+    let mut apply = drill_apply(&stage);
+    apply.stdin.take().unwrap().write_all(ops.as_bytes()).unwrap();
+    assert!(apply.wait().unwrap().success());
+    // What was not synced yet is in one extent of the log alone.
+    stage.expect(0, &["verify", "s"]);
+    stage.expect(0, &["--db", "s", "scrub", "--read-only"]);
+    stage.expect(0, &["--db", "s", "scrub"]);
+}
+
+#[test]
 fn a_scrub_that_only_looks_changes_nothing() {
     let stage = store();
     let name = file(&stage, ".table");
