@@ -73,6 +73,11 @@ impl Case<'_> {
         format!("{}: {kind:?} {harm:?} {moment:?} {mode:?} seed {seed:#x}", world.name)
     }
 
+    /// The tables as they were, if they are to be healed to just that.
+    fn sealed(&self, bed: &Bed<'_>) -> BTreeMap<PathBuf, Vec<u8>> {
+        if self.mode == HealMode::InPlace { bed.tables() } else { BTreeMap::new() }
+    }
+
     fn go(&self, verdict: &mut Verdict) -> Option<()> {
         let disk = self.world.disk.fork();
         let bed = Bed::new(self.world, disk, self.seed);
@@ -80,14 +85,14 @@ impl Case<'_> {
         let mut draw = || draw(&bed.disk, self.world.dir, self.kind, self.harm, &mut rng);
         let (hurt, opened, sealed) = match self.moment {
             Moment::AtRest => {
-                let (hurt, sealed) = (draw()?, bed.tables());
+                let (hurt, sealed) = (draw()?, self.sealed(&bed));
                 bed.hurt(&hurt);
                 verdict.is_seen = bed.shows_damage();
                 (hurt, bed.open(), sealed)
             }
             Moment::WhileOpen => {
                 let opened = bed.open();
-                let (hurt, sealed) = (draw()?, bed.tables());
+                let (hurt, sealed) = (draw()?, self.sealed(&bed));
                 bed.hurt(&hurt);
                 (hurt, opened, sealed)
             }

@@ -86,7 +86,7 @@ pub(super) fn worlds(codec: Codec, size: Size, seed: u64) -> Vec<World> {
     let killed = disk.fork();
     db.close().unwrap();
     let world = |name: &str, disk: &MemFs, dir, truth: &Truth| World {
-        name: format!("{name}, {codec:?}"),
+        name: format!("{name}, {}", if codec == Codec::None { "plain" } else { "packed" }),
         disk: disk.fork(),
         dir: Path::new(dir),
         truth: truth.clone(),
