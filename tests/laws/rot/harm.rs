@@ -141,16 +141,16 @@ fn geometry(file: &dyn File) -> Geometry {
     *Descriptor::find(&[&header]).unwrap()[0].geometry()
 }
 
-/// A place of the file, where something is more often than not.
+/// A page of the file, most often one that holds anything.
 fn page_of(file: &dyn File, pages: u64, rng: &mut Rng) -> u64 {
-    for _ in 0..64 {
-        let page = rng.below(pages);
-        let bytes = file.read_to_vec(FileOffset::new(page * PAGE), PAGE_LEN).unwrap();
-        if rng.chance(1, 16) || bytes.iter().any(|&byte| byte != 0) {
-            return page;
-        }
+    let bytes = file.read_to_vec(FileOffset::ZERO, (pages * PAGE) as usize).unwrap();
+    let idle = idle_pages(&bytes);
+    let used: Vec<_> = (0..pages).filter(|page| !idle.contains(page)).collect();
+    if used.is_empty() || rng.chance(1, 8) {
+        rng.below(pages)
+    } else {
+        used[rng.below(used.len() as u64) as usize]
     }
-    rng.below(pages)
 }
 
 fn rot(start: u64, len: u64, rot: Rot) -> Deed {
