@@ -316,9 +316,15 @@ impl HintClaim {
     /// The file was healed where it stands, verified and durable: the hint goes, unless something was found
     /// meanwhile.
     pub fn healed(self) {
+        *self.hints.shared.healed.lock().entry(self.of).or_insert(0) += 1;
+        self.settled();
+    }
+
+    /// Nothing was wrong with the file any more: the hint goes, unless something was found meanwhile.
+    pub fn settled(self) {
         let shared = &self.hints.shared;
         let mut hints = shared.hints.lock();
-        let relapses = *shared.healed.lock().entry(self.of).and_modify(|times| *times += 1).or_insert(1);
+        let relapses = shared.healed.lock().get(&self.of).copied().unwrap_or(0);
         match hints.get_mut(&self.of) {
             Some(entry) if entry.state == EntryState::Claimed => _ = hints.remove(&self.of),
             Some(entry) => entry.hint.relapses = relapses,

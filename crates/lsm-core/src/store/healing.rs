@@ -183,7 +183,9 @@ impl Store {
             Ok((evidence, outcome)) => {
                 match &outcome {
                     Healing::Gone | Healing::Rewritten => claim.replaced(),
-                    Healing::Clean | Healing::InPlace { .. } => claim.healed(),
+                    // A read that met the page just before it was healed may have told of it just after.
+                    Healing::Clean => claim.settled(),
+                    Healing::InPlace { .. } => claim.healed(),
                     Healing::Refused => claim.failed(),
                     Healing::Lost { pages, .. } => {
                         for run in pages.iter() {
