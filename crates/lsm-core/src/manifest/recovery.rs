@@ -29,7 +29,7 @@ use super::{
 use crate::{Catalog, KeyOrders};
 
 /// How often files that change while they are read are read again.
-const READS_MAX: usize = 8;
+const READS_MAX: usize = 1000;
 
 /// A store's manifest as it was read, before anything is written.
 ///
