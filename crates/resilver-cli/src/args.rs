@@ -83,6 +83,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: crate::care::HealOptions,
     },
+    /// Says what is in the manifest, a table, a segment of the log, or a page; changes nothing.
+    Inspect {
+        #[command(subcommand)]
+        what: crate::inspect::What,
+    },
     /// Does what lines on stdin say to a store, and says what it sees: for campaigns driven from outside.
     Drill {
         #[command(subcommand)]

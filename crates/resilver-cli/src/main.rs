@@ -15,6 +15,7 @@ mod files;
 mod foresee;
 mod heal;
 mod hurts;
+mod inspect;
 mod opening;
 mod pair;
 mod progress;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Dump { options } => ("dump", access::dump(store, options)),
         Command::Stats => ("stats", access::stats(store)),
         Command::Checkpoint { options } => ("checkpoint", access::checkpoint(store, options)),
+        Command::Inspect { what } => ("inspect", inspect::run(store, what)),
         Command::Drill { command } => ("drill", drill::run(command)),
     };
     let report = outcome.unwrap_or_else(|failure| {

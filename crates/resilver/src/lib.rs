@@ -22,6 +22,7 @@
 mod batch;
 mod db;
 mod error;
+pub mod inspect;
 mod keyspace;
 mod options;
 mod scan;

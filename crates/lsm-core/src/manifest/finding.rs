@@ -1,6 +1,6 @@
 //! What a manifest was found to suffer from, and still said all it should.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use page_ecc::{Evidence, PageRanges};
 
@@ -59,5 +59,21 @@ impl ManifestFault {
     #[must_use]
     pub const fn is_damage(&self) -> bool {
         !matches!(self, Self::Unfinished | Self::Transient { .. })
+    }
+}
+
+impl fmt::Display for ManifestFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("it is missing or does not open; the other copies say all it said"),
+            Self::Short => f.write_str("it is shorter than it was; the other copy says all it said"),
+            Self::Copied { pages } => write!(f, "pages {pages} are wrong and were read from the other copy"),
+            Self::Transient { pages } => write!(f, "pages {pages} were right only when read again"),
+            Self::Mended { evidence } => {
+                write!(f, "{} pages are wrong and came back by parity", evidence.healable())
+            }
+            Self::Replayed => f.write_str("it is lost; the generation before and its edits say the same"),
+            Self::Unfinished => f.write_str("remains of a write that was never acknowledged"),
+        }
     }
 }

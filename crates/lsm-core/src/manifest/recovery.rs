@@ -115,6 +115,12 @@ impl Recovered {
         &self.at.catalog
     }
 
+    /// The generation that says so.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.born.birth.generation
+    }
+
     /// What was wrong with the files and cost nothing.
     #[must_use]
     pub fn findings(&self) -> &[ManifestFinding] {

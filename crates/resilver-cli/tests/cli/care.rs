@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::stage::Stage;
 
 /// A store with some tables and something in its log.
-fn store() -> Stage {
+pub(crate) fn store() -> Stage {
     let stage = Stage::empty();
     let mut ops = String::new();
     for key in 0..4000 {
@@ -36,7 +36,7 @@ fn drill_apply(stage: &Stage) -> std::process::Child {
 }
 
 /// A file of the store, by how its name ends.
-fn file(stage: &Stage, end: &str) -> String {
+pub(crate) fn file(stage: &Stage, end: &str) -> String {
     let entries = std::fs::read_dir(stage.path("s")).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.retain(|name| name.ends_with(end));

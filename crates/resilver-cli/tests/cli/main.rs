@@ -8,6 +8,7 @@ mod changed;
 mod damage;
 mod drill;
 mod hostile;
+mod inspect;
 mod kill;
 mod odd_files;
 mod recover;
