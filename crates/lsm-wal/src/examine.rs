@@ -137,7 +137,7 @@ fn is_whole(piece: &Piece) -> bool {
 }
 
 /// Whether nothing is missing between two pieces.
-fn follows(before: &Piece, after: &Piece) -> bool {
+pub(crate) fn follows(before: &Piece, after: &Piece) -> bool {
     match is_whole(before) {
         true => after.at == 0 && after.first == before.next(),
         false => after.first == before.first && after.at == before.at + u32::from(before.len),

@@ -6,7 +6,8 @@
 //!   durable before them, so what is missing later is a [`Loss`] with its numbers, never a shorter history.
 //! * After a failed write or sync another segment takes over: its header says how much of the old one counts.
 //! * [`Recovery`] reads segments in any state, replays them, and opens a log that goes on behind them.
-//! * [`examine`] finds the wrong pages of a segment and what puts them right; [`SegmentLog`] is a log used alone.
+//! * [`examine`] finds the wrong pages of a segment and what puts them right; [`inspect`] tells what a
+//!   segment file holds; [`SegmentLog`] is a log used alone.
 //!
 //! **Invariant**: whatever was acknowledged at its durability is replayed, whole and in order, or named as lost;
 //! nothing else is, except the last groups whose caller never heard.
@@ -67,6 +68,7 @@ mod walk;
 
 // Looking after one, and using one alone.
 mod examine;
+mod inspect;
 mod segment_log;
 
 pub use segment_log::{SegmentLog, SegmentLogError};
@@ -75,6 +77,7 @@ pub use self::log::{Log, Pending};
 pub use error::{Fault, LogError, RegistryError};
 pub use examine::{Flaw, Patch, examine};
 pub use findings::{Finding, Loss};
+pub use inspect::{Held, InspectError, Inspected, InspectedPage, StatedHeader, inspect, inspect_page};
 pub use options::{Durability, LogOptions};
 pub use page_ecc::Uid;
 pub use recovery::{Progress, Recovery, RecoveryError, Replayed, Whereabouts};

@@ -67,10 +67,15 @@ impl Source {
             return Ok(None);
         }
         match fs.open(&record.path(dir), Access::ReadOnly) {
-            Ok(file) => Ok(Some(Self { file, record, salter: Salter::new(record.uid) })),
+            Ok(file) => Ok(Some(Self::of(file, record))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// An open file; the record's sizes are sane.
+    pub(crate) fn of(file: Arc<dyn File>, record: SegmentRecord) -> Self {
+        Self { file, record, salter: Salter::new(record.uid) }
     }
 
     pub(crate) fn len(&self) -> Result<u64, IoError> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use lsm_io::{FileOffset, Fs, MemFs};
-use lsm_wal::{Durability, Recovery, SegmentNo, SegmentRecord, Uid, Whereabouts, examine};
+use lsm_wal::{
+    Durability, Recovery, SegmentNo, SegmentRecord, Uid, Whereabouts, examine, inspect, inspect_page,
+};
 use proptest::prelude::*;
 
 use crate::bench::{Bench, Manifest, STORE, groups};
@@ -20,6 +22,14 @@ fn look(fs: &MemFs, records: &[SegmentRecord]) {
     }
     for record in records {
         let _ = examine(&at, *record, lsm_wal::SeqNo::new(u64::MAX), drop);
+        let (fs, path) = (Arc::new(fs.clone()) as Arc<dyn Fs>, record.path("/".as_ref()));
+        for known in [None, Some(*record)] {
+            if let Ok(told) = inspect(&fs, &path, known) {
+                for page in [0, 1, told.record.extent_pages, 2 * told.record.extent_pages] {
+                    let _ = inspect_page(&fs, &path, known, page);
+                }
+            }
+        }
     }
 }
 

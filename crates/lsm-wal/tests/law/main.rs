@@ -9,6 +9,7 @@ mod crash;
 mod damage;
 mod failures;
 mod hostile;
+mod inspecting;
 mod mending;
 mod straight;
 mod threads;
