@@ -67,6 +67,22 @@ impl Examiner {
         self.ladder.examine(PageNo::new(pages.start)..PageNo::new(pages.end))
     }
 
+    /// Reads pages of the body, whatever it takes; the last one is filled up with zeros.
+    ///
+    /// # Errors
+    /// If some of them are lost.
+    ///
+    /// # Panics
+    /// If the body has no such pages.
+    pub fn read_body(&mut self, pages: Range<u64>) -> Result<Vec<u8>, page_ecc::Loss> {
+        Ok(self.ladder.read_body(pages)?.bytes)
+    }
+
+    /// Whether the file's digest pages bear out its descriptor: what decides between two found in one file.
+    pub fn is_borne_out(&mut self) -> bool {
+        self.ladder.is_borne_out()
+    }
+
     /// How many bytes it read so far.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {

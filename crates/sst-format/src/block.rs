@@ -16,6 +16,8 @@ mod unpacker;
 use bytes::Bytes;
 use twox_hash::XxHash3_64;
 
+use crate::codec::{CodecError, CodecTag};
+
 pub use addr::{BlockAddr, BlockSpan, FileSalt};
 pub use error::BlockError;
 pub use kind::BlockKind;
@@ -120,6 +122,14 @@ impl Block {
     #[must_use]
     pub const fn kind(&self) -> BlockKind {
         self.trailer.kind
+    }
+
+    /// How its payload is compressed.
+    ///
+    /// # Errors
+    /// If this release does not know.
+    pub const fn codec(&self) -> Result<CodecTag, CodecError> {
+        CodecTag::parse(self.trailer.codec)
     }
 
     /// Where it stands.
