@@ -66,6 +66,8 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("{}", with_causes(.0))]
     Store(#[from] resilver::Error),
+    #[error("{}", with_causes(.0))]
+    Inspect(#[from] resilver::inspect::InspectError),
     #[error("unsupported: {0} is not built yet")]
     Unsupported(String),
     #[error("line {line}: {cause}")]
@@ -129,6 +131,7 @@ impl Failure {
             Self::Random(_) => "random",
             Self::Usage(_) => "usage",
             Self::Store(_) => "store",
+            Self::Inspect(_) => "inspect",
             Self::Unsupported(_) => "unsupported",
             Self::Line { .. } => "line",
             Self::NoKey(_) => "no_key",
