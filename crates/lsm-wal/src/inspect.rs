@@ -259,8 +259,8 @@ struct Look {
     held: Held,
     /// Wrong pages, by extent; the other extent has them.
     mendable: [Vec<u64>; 2],
-    /// Pages that one extent lacks, and the number behind the last one in them.
-    short: Vec<(Extent, u64, SeqNo)>,
+    /// Pages that extent B lacks, and the number behind the last one in them.
+    short: Vec<(u64, SeqNo)>,
     /// Pages that neither extent has.
     lost: Vec<u64>,
     /// Pages with nothing that counts: lost if something follows.
@@ -321,19 +321,20 @@ impl Look {
         self.lost.extend(open.iter().flat_map(|run| run.start.get()..run.end.get()));
         self.unproven = 0;
         for (extent, copy) in Extent::BOTH.into_iter().zip(note.extents) {
-            match copy {
-                Copy::Right => {}
-                Copy::Short => self.short.push((extent, note.page, note.next)),
-                Copy::Wrong => self.mendable[extent as usize].push(note.page),
+            match (copy, extent) {
+                (Copy::Right, _) => {}
+                // What was not synced may stand in extent A alone.
+                (Copy::Short, Extent::B) => self.short.push((note.page, note.next)),
+                (Copy::Short | Copy::Wrong, _) => self.mendable[extent as usize].push(note.page),
             }
         }
     }
 
     fn finish(mut self, header: Option<StatedHeader>) -> Inspected {
         let mut not_yet_twice = 0;
-        for (extent, page, next) in std::mem::take(&mut self.short) {
+        for (page, next) in std::mem::take(&mut self.short) {
             match next <= self.held.watermark {
-                true => self.mendable[extent as usize].push(page),
+                true => self.mendable[Extent::B as usize].push(page),
                 false => not_yet_twice += 1,
             }
         }
