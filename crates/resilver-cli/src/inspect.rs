@@ -14,7 +14,12 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use resilver::Options;
 
-use crate::{access::Store, failure::Failure, report::Report};
+use crate::{
+    access::Store,
+    failure::Failure,
+    files::{Access, Regular},
+    report::Report,
+};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum What {
@@ -41,6 +46,10 @@ pub(crate) enum What {
 
 pub(crate) fn run(store: &Store, what: &What) -> Result<Report, Failure> {
     let options = Options::new();
+    if let What::Table { file } | What::Wal { file } | What::Page { file, .. } = what {
+        // A pipe would be waited for.
+        Regular::open(file, Access::Read)?;
+    }
     match what {
         What::Manifest => manifest::report(store.path()?, &options),
         What::Table { file } => table::report(file, &options),

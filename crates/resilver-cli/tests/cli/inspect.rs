@@ -1,5 +1,7 @@
 //! `inspect`: what is in the files of a store, whatever state they are in.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::care::{file, store};
@@ -189,8 +191,6 @@ fn a_file_of_another_kind_is_said_to_be_that() {
         (&["table", &segment][..], "not a sealed file"),
         (&["table", &snapshot], "snapshot of a manifest"),
         (&["table", "text"], "not a sealed file"),
-        (&["table", "gone"], "gone"),
-        (&["table", "s"], "s"),
         (&["wal", &table], "no segment of a log"),
         (&["wal", "text"], "no segment of a log"),
         (&["wal", "zeros"], "not put to use"),
@@ -203,6 +203,16 @@ fn a_file_of_another_kind_is_said_to_be_that() {
         let run = stage.expect(1, &[&["inspect"], arguments].concat());
         assert!(run.stderr.contains(said), "{arguments:?}: {}", run.stderr);
         assert_eq!(run.json["error"]["kind"], "inspect", "{arguments:?}");
+    }
+    assert!(Command::new("mkfifo").arg(stage.path("pipe")).status().unwrap().success());
+    for (name, kind) in [("gone", "missing"), ("s", "not_regular"), ("pipe", "not_regular")] {
+        for what in [&["table", name][..], &["wal", name], &["page", name, "0"]] {
+            assert_eq!(
+                stage.expect(1, &[&["inspect"], what].concat()).json["error"]["kind"],
+                kind,
+                "{what:?}"
+            );
+        }
     }
 }
 
