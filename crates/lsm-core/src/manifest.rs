@@ -261,6 +261,18 @@ impl Manifest {
         Ok(())
     }
 
+    /// States behind the last edit that it is durable, so that damage to it shows. For when nothing follows for a
+    /// while, and before the store is closed.
+    ///
+    /// # Errors
+    /// If the disk refuses. Every edit is as durable as before.
+    pub fn mark(&self) -> Result<(), Error> {
+        let mut writer = self.writer.lock();
+        let marked = writer.mark();
+        self.settled.store(writer.has_files(), Ordering::Release);
+        marked
+    }
+
     /// Begins a new generation with the catalog as it is.
     ///
     /// # Errors

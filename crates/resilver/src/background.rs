@@ -166,7 +166,7 @@ fn flush_round(engine: &Engine) -> Result<Work, Error> {
         return Ok(Work::Done);
     }
     engine.prepare_log()?;
-    engine.mark_log();
+    engine.mark_ends();
     engine.store.sweep()?;
     Ok(Work::Nothing)
 }

@@ -301,10 +301,18 @@ impl Engine {
         self.pacer.update(self);
     }
 
-    /// States in an idle log how far it is durable.
-    pub(crate) fn mark_log(&self) {
+    /// States in an idle log and manifest how far they are durable, so that damage to their ends shows.
+    pub(crate) fn mark_ends(&self) {
         if let Some(log) = &self.log {
             log.mark();
+            self.mark_manifest();
+        }
+    }
+
+    fn mark_manifest(&self) {
+        // Nothing is lost by it: the next edit says the same.
+        if let Err(error) = self.store.keeper().mark() {
+            log::warn!("the manifest could not state that its last edit is durable: {error}");
         }
     }
 
@@ -329,6 +337,7 @@ impl Engine {
         let hinted = self.log.as_ref().map_or(Ok(()), |_| self.store.record_hints());
         let closed = self.log.as_ref().map_or(Ok(()), Log::close);
         let swept = self.store.sweep();
+        self.mark_manifest();
         let stopped = self.worker.stop();
         *self.lock.lock() = None;
         closed?;

@@ -257,7 +257,7 @@ impl EditLog {
     fn add(&mut self, page: EditPage) {
         self.durable = self.durable.max(page.durable);
         match page.kind {
-            PageKind::Birth | PageKind::Successor => {}
+            PageKind::Birth | PageKind::Successor | PageKind::Mark => {}
             PageKind::Edit => {
                 self.edits.entry(page.number).or_default().insert(page.index, page);
             }

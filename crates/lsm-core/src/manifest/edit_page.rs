@@ -4,7 +4,7 @@
 //! |-----:|-----:|------------|----------------------------------------------------------------------|
 //! |    0 |    4 | magic      | `RSLM`                                                               |
 //! |    4 |    2 | version    | 1                                                                    |
-//! |    6 |    1 | kind       | 1 birth, 2 part of an edit, 3 successor                              |
+//! |    6 |    1 | kind       | 1 birth, 2 part of an edit, 3 successor, 4 mark                      |
 //! |    7 |    1 | zero       | 0                                                                    |
 //! |    8 |    8 | generation | of the file                                                          |
 //! |   16 |   16 | uid        | of the generation and its snapshot                                   |
@@ -21,7 +21,8 @@
 //!
 //! Page 0 is the birth; edits follow, each from a fresh page on, so that a page with something durable in it
 //! is never written again. The last page is kept for the successor: the payload is the u64 number of a newer
-//! generation that is durable. Pages that were never written are zeros.
+//! generation that is durable. A mark stands behind edits when nothing follows them for a while, and says with its
+//! `durable` that they were. Pages that were never written are zeros.
 //!
 //! The chain before the first edit of a store is 0; behind an edit it is XXH3-128 of the chain before it, its
 //! number, and its payload. Numbers and chain go on from one generation to the next.
@@ -60,6 +61,7 @@ pub(super) enum PageKind {
     Birth,
     Edit,
     Successor,
+    Mark,
 }
 
 /// Stands for every edit so far: two stores with the same one have the same history.
@@ -94,11 +96,12 @@ impl PageKind {
             Self::Birth => 1,
             Self::Edit => 2,
             Self::Successor => 3,
+            Self::Mark => 4,
         }
     }
 
     fn parse(tag: u8) -> Option<Self> {
-        [Self::Birth, Self::Edit, Self::Successor].into_iter().find(|kind| kind.tag() == tag)
+        [Self::Birth, Self::Edit, Self::Successor, Self::Mark].into_iter().find(|kind| kind.tag() == tag)
     }
 }
 

@@ -71,6 +71,8 @@ struct EditFiles {
     targets: [Arc<Target>; 2],
     /// The first that was never written.
     next_page: u32,
+    /// Every edit up to this one is stated to be durable.
+    marked: u64,
 }
 
 impl Place {
@@ -192,6 +194,31 @@ impl Writer {
         done
     }
 
+    /// States behind the last edit that it is durable, unless that is stated or there is no room.
+    pub(super) fn mark(&mut self) -> Result<(), Error> {
+        let (number, chain) = (self.number, self.chain);
+        let Some(files) = &mut self.files else { return Ok(()) };
+        if files.marked >= number || files.next_page + 1 >= files.of.pages {
+            return Ok(());
+        }
+        let image = Image::from(files.mark_page(number, chain));
+        let offset = FileOffset::new(u64::from(files.next_page) * PAGE_LEN as u64);
+        let epoch = files
+            .targets
+            .iter()
+            .fold(Epoch::new(), |epoch, target| epoch.write(target, offset, image.clone()));
+        let done = self.place.commit(epoch);
+        match &done {
+            Ok(()) => {
+                files.next_page += 1;
+                files.marked = number;
+            }
+            Err(Error::NotDurable(failed)) if !files.are_untouched(failed) => self.abandon_files(),
+            Err(_) => {}
+        }
+        done
+    }
+
     /// Begins a generation with this catalog, and with room for an edit of `payload_len` bytes.
     pub(super) fn begin_generation(&mut self, catalog: &Catalog, payload_len: usize) -> Result<(), Error> {
         self.abandon_files();
@@ -211,7 +238,7 @@ impl Writer {
         };
         let of = DurableGeneration { generation, uid, pages };
         let targets = self.write_generation(birth, catalog, uid)?;
-        self.files = Some(EditFiles { of, targets, next_page: 1 });
+        self.files = Some(EditFiles { of, targets, next_page: 1, marked: self.number });
         let before = self.durable.replace(of);
         self.leave_behind(before, generation);
         Ok(())
@@ -326,6 +353,23 @@ impl EditFiles {
             page.encode()
         };
         (0..count).flat_map(page_at).collect()
+    }
+
+    /// A page that says how far the edits are durable.
+    fn mark_page(&self, number: u64, chain: Chain) -> Vec<u8> {
+        let page = EditPage {
+            kind: PageKind::Mark,
+            generation: self.of.generation,
+            uid: self.of.uid,
+            number,
+            chain,
+            durable: number,
+            page: self.next_page,
+            index: 0,
+            count: 1,
+            payload: Vec::new(),
+        };
+        page.encode().to_vec()
     }
 
     /// Whether a failed epoch never wrote a byte, and the files are as good as before.

@@ -34,6 +34,17 @@ impl Keeper {
         }
     }
 
+    /// States that its last edit is durable, so that damage to it shows.
+    ///
+    /// # Errors
+    /// If the disk refuses; nothing is lost by that.
+    pub fn mark(&self) -> Result<(), Error> {
+        match self {
+            Self::Manifest(manifest) => manifest.mark(),
+            Self::Nobody(_) => Ok(()),
+        }
+    }
+
     /// Writes everything it says anew, which heals whatever is wrong with its files.
     ///
     /// # Errors

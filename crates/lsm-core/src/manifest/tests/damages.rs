@@ -6,7 +6,7 @@ use lsm_io::{ByteLen, Damage, FaultFs, FaultPlan, FileOffset, MemFs, Rng, Rot};
 
 use super::{
     super::ManifestError,
-    beds::{DIR, content, disk, files, open, read, worker},
+    beds::{DIR, FILE_PAGES, content, disk, files, open, read, worker},
     histories::{edit, outcome},
 };
 use crate::Edit;
@@ -140,6 +140,36 @@ fn a_snapshot_and_one_copy_of_each_generation_may_go_together() {
     check_healing(&left, &right, "the older generation is gone");
     let left = changed(&files, |files| files.retain(|(name, _)| name.contains("MANIFEST")));
     assert!(content(Arc::new(disk(&left))).is_err());
+}
+
+#[test]
+fn a_page_gone_from_both_copies_is_told_once_a_mark_stands_behind_it() {
+    let disk = MemFs::new();
+    let (manifest, _) = open(Arc::new(disk.clone()), &worker(), 1).unwrap();
+    for number in 0..2 {
+        manifest.record(&edit(number)).unwrap();
+    }
+    manifest.mark().unwrap();
+    let (marked, right) = (files(&disk), content(Arc::new(disk.clone())).unwrap());
+    manifest.mark().unwrap();
+    assert!(files(&disk) == marked, "it is stated once");
+    let newest = |name: &str| name.starts_with("MANIFEST-000002");
+    let mut told = 0;
+    for (page, fill) in (1..FILE_PAGES as usize).flat_map(|page| [(page, 0), (page, 0xA5)]) {
+        let both = changed(&marked, |files| {
+            for (_, bytes) in files.iter_mut().filter(|(name, _)| newest(name)) {
+                bytes[page * PAGE..(page + 1) * PAGE].fill(fill);
+            }
+        });
+        match content(Arc::new(super::beds::disk(&both))) {
+            Ok(found) => assert!(found == right, "page {page} filled with {fill}"),
+            Err(error) => {
+                assert!(matches!(error, ManifestError::EditLost { .. }), "{error}");
+                told += 1;
+            }
+        }
+    }
+    assert_eq!(told, 4, "two edits, each of a page");
 }
 
 #[test]
