@@ -260,6 +260,10 @@ impl Turn {
                 self.debts.settle(target);
                 self.synced.insert(target.id());
             }
+            (Step::Sync(target), Err(StepError::Distrusted(Standing::Retired))) if !self.touches(target) => {
+                // Its owner let it go since it was found owed: nobody needs its bytes any more.
+                self.debts.settle(target);
+            }
             (Step::Sync(target), Err(error)) => {
                 let cause = Some(error.into_cause(target.path()));
                 // Poisoned now, it holds up deletions even if no byte went through this worker.
@@ -269,6 +273,11 @@ impl Turn {
             (Step::SyncDir(dir), result) => self.named(dir, result),
             _ => {}
         }
+    }
+
+    /// Whether an epoch of this turn has to do with it.
+    fn touches(&self, target: &Target) -> bool {
+        self.jobs.iter().any(|job| job.epoch.targets().any(|other| other.id() == target.id()))
     }
 
     /// The names in `dir` are durable now, or no file with a new name there may be relied on.

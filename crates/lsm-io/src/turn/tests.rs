@@ -43,12 +43,22 @@ impl Bench {
     }
 
     fn run<const N: usize>(&mut self, epochs: [Epoch; N]) -> [Verdict; N] {
+        self.run_once(epochs, |_| {})
+    }
+
+    /// Runs a turn once something else happened to it.
+    fn run_once<const N: usize>(
+        &mut self,
+        epochs: [Epoch; N],
+        happens: impl FnOnce(&mut Turn),
+    ) -> [Verdict; N] {
         self.turns += 1;
         let numbered = epochs.into_iter().map(|epoch| {
             self.epochs += 1;
             (EpochSeq { lane: Lane::Bulk, number: self.epochs }, epoch)
         });
         let mut turn = Turn::new(TurnId(self.turns), numbered.collect(), self.debts.clone());
+        happens(&mut turn);
         Blocking::new(self.debts.clone(), None).run(&mut turn, Until::Finished);
         turn.finish().try_into().unwrap()
     }
@@ -253,6 +263,23 @@ fn a_deletion_only_epoch_first_syncs_what_is_owed() {
     assert!(deleted.is_ok());
     let ops: Vec<_> = bench.faults.trace().iter().map(|entry| entry.op).collect();
     assert_eq!(ops[ops.len() - 3..], [Op::Sync, Op::Remove, Op::SyncDir]);
+}
+
+#[test]
+fn what_is_let_go_while_it_waits_to_be_synced_for_others_holds_up_no_deletion() {
+    let mut bench = Bench::new();
+    let log = bench.target("/log");
+    bench.file("/old");
+    let [buffered] = bench.run([write(&log, 1).durability(Durability::Buffered)]);
+    assert!(buffered.is_ok());
+    let deletion = Epoch::new().delete(bench.fs.clone(), "/old".as_ref());
+    let [deleted] = bench.run_once([deletion], |turn| {
+        assert!(matches!(turn.next(Until::Finished), Some(Step::Sync(_))));
+        log.retire();
+    });
+    assert!(deleted.is_ok());
+    assert_eq!((bench.calls(Op::Sync), bench.calls(Op::Remove)), (0, 1));
+    assert!(bench.debts.list().is_empty());
 }
 
 #[test]
