@@ -217,6 +217,11 @@ impl State {
         no
     }
 
+    fn is_readable(&mut self, path: &Path) -> bool {
+        let no = self.file_no(path);
+        self.files[no.0].is_readable()
+    }
+
     fn rename(&mut self, from: &Path, to: &Path) {
         let moved: Vec<_> = self.names.keys().filter(|name| name.starts_with(from)).cloned().collect();
         for old in moved {
@@ -259,6 +264,10 @@ impl Fs for FaultFs {
 
     fn copy(&self, from: &Path, to: &Path) -> Result<Copied, IoError> {
         self.whole(Op::Copy, to, || {
+            let is_readable = self.state.lock().is_readable(from);
+            if !is_readable {
+                return Err(IoError::new(Op::Copy, from, std::io::ErrorKind::Other.into()));
+            }
             let copied = self.inner.copy(from, to)?;
             let mut state = self.state.lock();
             let (source, twin) = (state.file_no(from), state.file_no(to));

@@ -71,6 +71,9 @@ pub(crate) struct CheckpointOptions {
     /// Copies every byte instead of linking tables, so that no damage is shared.
     #[arg(long)]
     copy: bool,
+    /// Reads every page of what was made, past every cache.
+    #[arg(long)]
+    verify: bool,
 }
 
 impl Store {
@@ -164,16 +167,25 @@ pub(crate) fn scan(store: &Store, options: &ScanOptions, as_json: bool) -> Resul
     Ok(Report::silent(Exit::Fine))
 }
 
-pub(crate) fn checkpoint(store: &Store, options: &CheckpointOptions) -> Result<Report, Failure> {
+pub(crate) fn checkpoint(
+    store: &Store,
+    options: &CheckpointOptions,
+    voice: &Voice,
+) -> Result<Report, Failure> {
     let (db, _) = store.open(Creation::Never)?;
     match options.copy {
         true => db.checkpoint_copied(&options.dest)?,
         false => db.checkpoint(&options.dest)?,
     }
     db.close()?;
-    let text = format!("a store as of now is at {}\n", options.dest.display());
-    let json = json!({ "dest": options.dest.display().to_string(), "copied": options.copy });
-    Ok(Report { exit: Exit::Fine, text, json })
+    let made = format!("a store as of now is at {}\n", options.dest.display());
+    let mut json = json!({ "dest": options.dest.display().to_string(), "copied": options.copy });
+    if !options.verify {
+        return Ok(Report { exit: Exit::Fine, text: made, json });
+    }
+    let seen = crate::care::verify(&options.dest, voice)?;
+    json["verified"] = seen.json;
+    Ok(Report { exit: seen.exit, text: made + &seen.text, json })
 }
 
 fn done() -> Report {

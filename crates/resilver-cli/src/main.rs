@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         Command::Load { options } => ("load", access::load(store, options, &voice)),
         Command::Dump { options } => ("dump", access::dump(store, options)),
         Command::Stats => ("stats", access::stats(store)),
-        Command::Checkpoint { options } => ("checkpoint", access::checkpoint(store, options)),
+        Command::Checkpoint { options } => ("checkpoint", access::checkpoint(store, options, &voice)),
         Command::Inspect { what } => ("inspect", inspect::run(store, what)),
         Command::Drill { command } => ("drill", drill::run(command)),
     };

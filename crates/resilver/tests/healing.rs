@@ -218,3 +218,37 @@ fn a_schedule_finds_and_heals_what_nobody_reads() {
     assert!(db.keyspaces().iter().all(|name| &**name == "default"), "the store's own keyspace is not listed");
     check_all(&db);
 }
+
+#[test]
+fn a_copied_checkpoint_is_whole_though_the_store_is_not() {
+    for rot in [Rot::Zero, Rot::Garble, Rot::Flip { bits: 1 }, Rot::Unreadable] {
+        let (fs, tables) = store();
+        for table in &tables {
+            fs.damage(table, Damage::new(FileOffset::new(8192), ByteLen::new(3 * 4096), rot)).unwrap();
+        }
+        let db = options(&fs).open("/store").unwrap();
+        db.checkpoint_copied("/copy").unwrap();
+        let seen = resilver::verify("/copy", &options(&fs), |_| {}).unwrap();
+        assert_eq!(seen.bad, [], "{rot:?}");
+        check_all(&options(&fs).open("/copy").unwrap());
+        assert!(!resilver::verify("/store", &options(&fs), |_| {}).is_ok_and(|seen| seen.bad.is_empty()));
+    }
+}
+
+#[test]
+fn a_checkpoint_of_a_store_that_lost_a_table_loses_no_more_and_hides_nothing() {
+    let (fs, tables) = store();
+    fs.remove(&tables[1]).unwrap();
+    let db = options(&fs).open("/store").unwrap();
+    db.checkpoint("/linked").unwrap();
+    db.checkpoint_copied("/copied").unwrap();
+    let answers = |db: &Db| -> Vec<_> {
+        (0..KEYS).map(|number| db.get(&key(number)).map_err(|error| error.to_string())).collect()
+    };
+    let here: Vec<_> = answers(&db).into_iter().map(|answer| answer.ok()).collect();
+    assert!(here.iter().any(Option::is_none) && here.iter().any(Option::is_some));
+    for dest in ["/linked", "/copied"] {
+        let there = answers(&options(&fs).open(dest).unwrap());
+        assert!(there.into_iter().map(|answer| answer.ok()).eq(here.iter().cloned()), "{dest}");
+    }
+}

@@ -1,21 +1,21 @@
 //! Checkpoints: the store as of one moment, as a store of its own at another place.
 //!
 //! Everything in memory is flushed first, so a checkpoint is tables and a manifest and needs no log. Tables are
-//! immutable, so they are linked where that can be; a link shares its file's damage, and is healed with it. The
-//! manifest comes last: what was cut short before is no store and says so.
+//! immutable, so they are linked where that can be; a link shares its file's damage, and is healed with it. A copy
+//! is read back from the medium and mended. The manifest comes last: what was cut short before is no store and says so.
 
-use std::{
-    io::ErrorKind,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io::ErrorKind, path::Path, sync::Arc};
 
-use lsm_io::Access;
+use lsm_io::{Access, FileOffset, Fs, IoError};
+use page_ecc::PAGE_LEN;
 use parking_lot::MutexGuard;
 use sst_format::SeqNo;
 
 use super::{Store, sweeping::Obsolete};
 use crate::{Catalog, Error, Manifest, PauseGuard, TableMeta, names::table_path};
+
+/// How much is read of a file that cannot be read in one go: 1 MiB.
+const COPIED_AT_ONCE: usize = 1 << 20;
 
 /// How tables get to a checkpoint.
 ///
@@ -27,7 +27,7 @@ pub enum Copying {
     /// By a second name where the file system can, else by their bytes.
     #[default]
     Link,
-    /// By their bytes: nothing is shared, damage neither.
+    /// By their bytes: nothing is shared, damage neither; what is wrong is put right in the copy.
     Bytes,
 }
 
@@ -48,6 +48,8 @@ pub struct Checkpointed {
     pub linked: usize,
     /// Tables copied.
     pub copied: usize,
+    /// Tables whose files are gone, here and so there.
+    pub missing: usize,
 }
 
 impl Checkpoint<'_> {
@@ -84,14 +86,14 @@ impl Store {
         let catalog = self.keeper.catalog();
         drop(alone);
         self.options.fs.create_dir(dest)?;
-        let mut made = Made { store: self, dest, files: Vec::new(), linked: 0, copied: 0 };
+        let mut made = Made { store: self, dest, linked: 0, copied: 0, missing: 0 };
         let done = made.fill(&catalog, copying).and_then(|()| made.name(&catalog));
         if let Err(error) = done {
             made.discard();
             return Err(error);
         }
         drop(pause);
-        Ok(Checkpointed { seq: upto, linked: made.linked, copied: made.copied })
+        Ok(Checkpointed { seq: upto, linked: made.linked, copied: made.copied, missing: made.missing })
     }
 }
 
@@ -99,9 +101,9 @@ impl Store {
 struct Made<'a> {
     store: &'a Store,
     dest: &'a Path,
-    files: Vec<PathBuf>,
     linked: usize,
     copied: usize,
+    missing: usize,
 }
 
 impl Made<'_> {
@@ -117,7 +119,6 @@ impl Made<'_> {
     fn take(&mut self, table: &Arc<TableMeta>, copying: Copying) -> Result<(), Error> {
         let fs = &self.store.options.fs;
         let (from, to) = (table_path(&self.store.read.dir, table.id), table_path(self.dest, table.id));
-        self.files.push(to.clone());
         if copying == Copying::Link {
             match fs.link(&from, &to) {
                 Ok(()) => {
@@ -125,12 +126,29 @@ impl Made<'_> {
                     return Ok(());
                 }
                 Err(error) if cannot_link(error.kind()) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return self.go_without(error),
             }
         }
-        fs.copy(&from, &to)?;
+        if let Err(refused) = fs.copy(&from, &to) {
+            if refused.kind() == ErrorKind::NotFound {
+                return self.go_without(refused);
+            }
+            log::warn!("{refused}: copied page by page instead");
+            copy_what_reads(fs.as_ref(), &from, &to, table)?;
+        }
         fs.open(&to, Access::ReadWrite)?.sync()?;
+        self.store.heal_copy(&to, table)?;
         self.copied += 1;
+        Ok(())
+    }
+
+    /// A table that is gone is as gone there: its keys are named to whoever asks for them, and the others are saved.
+    fn go_without(&mut self, error: IoError) -> Result<(), Error> {
+        if error.kind() != ErrorKind::NotFound {
+            return Err(error.into());
+        }
+        log::error!("a checkpoint goes without a table that is lost: {error}");
+        self.missing += 1;
         Ok(())
     }
 
@@ -152,6 +170,29 @@ impl Made<'_> {
             log::warn!("a failed checkpoint left files behind, which are no store: {error}");
         }
     }
+}
+
+/// Copies the pages of a table that can be read; the others are zeros, for the copy's digests to tell.
+fn copy_what_reads(fs: &dyn Fs, from: &Path, to: &Path, table: &TableMeta) -> Result<(), Error> {
+    let (source, copy) = (fs.open(from, Access::ReadOnly)?, fs.create(to)?);
+    let mut piece = vec![0; COPIED_AT_ONCE];
+    let mut at = 0;
+    while at < table.file_bytes() {
+        let len = (table.file_bytes() - at).min(COPIED_AT_ONCE as u64) as usize;
+        let piece = &mut piece[..len];
+        piece.fill(0);
+        if source.read_at(FileOffset::new(at), piece).is_err() {
+            for (number, page) in piece.chunks_mut(PAGE_LEN).enumerate() {
+                let offset = FileOffset::new(at + (number * PAGE_LEN) as u64);
+                if source.read_at(offset, page).is_err() {
+                    page.fill(0);
+                }
+            }
+        }
+        copy.append(piece)?;
+        at += len as u64;
+    }
+    Ok(())
 }
 
 /// Whether the file system refuses links there, but may well take bytes.

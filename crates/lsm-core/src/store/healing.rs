@@ -8,7 +8,7 @@
 
 use std::{io, ops::Range, path::Path, sync::Arc};
 
-use lsm_io::{Access, Epoch, File, FileOffset, IoError, Lane, Target};
+use lsm_io::{Access, Epoch, File, FileOffset, IoError, Lane, Op, Target};
 use page_ecc::{Evidence, PAGE_LEN, PageNo, PageRanges, Patch, Rung};
 
 use super::Store;
@@ -256,6 +256,25 @@ impl Store {
         let done = heal_pages(&mut examiner, &mut patching, should_stop);
         patching.end();
         done
+    }
+
+    /// Mends a copy of a table at `path`; what is lost to both is told and stays lost.
+    pub(super) fn heal_copy(&self, path: &Path, table: &TableMeta) -> Result<(), Error> {
+        let file = self.options.fs.open(path, Access::ReadOnly)?;
+        let older = OlderPages::new(self.read.repair_source.clone(), &table.descriptor);
+        let mut examiner = Examiner::of(file, &table.descriptor, older);
+        let mut patching = Patching { store: self, path, target: None };
+        let done = heal_pages(&mut examiner, &mut patching, &|| false);
+        patching.end();
+        match done?.1 {
+            Healing::Lost { pages, .. } => log::error!("{}: pages {pages} are lost here too", path.display()),
+            Healing::Refused => {
+                let cause = io::Error::other("it does not show what was written to it");
+                return Err(IoError::new(Op::Copy, path, cause).into());
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Writes a new generation of the manifest, twice, so that the one to fall back on is new as well.

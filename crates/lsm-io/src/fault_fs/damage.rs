@@ -165,6 +165,11 @@ impl Overlay {
         Ok(Some(()))
     }
 
+    /// Whether every byte can be read, right or wrong.
+    pub(super) fn is_readable(&self) -> bool {
+        self.0.iter().all(|layer| layer.damage.rot != Rot::Unreadable)
+    }
+
     /// Notes that a range was written.
     pub(super) fn rewritten(&mut self, offset: FileOffset, len: ByteLen) {
         let span = offset.get()..(offset + len).get();

@@ -256,6 +256,16 @@ fn a_checkpoint_is_as_of_its_making() {
 }
 
 #[test]
+fn a_checkpoint_is_looked_at_when_that_is_asked() {
+    let stage = check(&[(&["put", "a", "1"], "", 0, "")]);
+    for copy in ["--quiet", "--copy"] {
+        let made = stage.feed(&["checkpoint", copy, "--verify", &copy[2..]], "");
+        assert_eq!(made.code, 0);
+        assert!(made.stdout.contains("every page is right"), "{}", made.stdout);
+    }
+}
+
+#[test]
 fn the_environment_names_the_store_unless_an_argument_does() {
     let stage = check(&[(&["put", "a", "of s"], "", 0, "")]);
     assert_eq!(stage.feed(&["--db", "t", "put", "a", "of t"], "").code, 0);
