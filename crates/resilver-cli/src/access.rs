@@ -23,6 +23,7 @@ use self::{encoding::Encoding, lines::Lines};
 use crate::{
     failure::Failure,
     report::{Exit, Report},
+    voice::Voice,
 };
 
 /// Which store, which keyspace, and how bytes are written.

@@ -258,8 +258,8 @@ fn a_checkpoint_is_as_of_its_making() {
 #[test]
 fn a_checkpoint_is_looked_at_when_that_is_asked() {
     let stage = check(&[(&["put", "a", "1"], "", 0, "")]);
-    for copy in ["--quiet", "--copy"] {
-        let made = stage.feed(&["checkpoint", copy, "--verify", &copy[2..]], "");
+    for (dest, option) in [("linked", "--quiet"), ("copied", "--copy")] {
+        let made = stage.feed(&["--db", "s", "checkpoint", option, "--verify", dest][..], "");
         assert_eq!(made.code, 0);
         assert!(made.stdout.contains("every page is right"), "{}", made.stdout);
     }
