@@ -177,6 +177,17 @@ impl PatrolOptions {
         self
     }
 
+    /// Whether nothing may come of it but the report.
+    ///
+    /// ```
+    /// use lsm_scrub::{Access, PatrolOptions};
+    /// assert!(PatrolOptions::new().access(Access::ReadOnly).looks_only());
+    /// ```
+    #[must_use]
+    pub const fn looks_only(&self) -> bool {
+        matches!(self.access, Access::ReadOnly)
+    }
+
     /// Whether this pass is the one that is remembered.
     pub(crate) fn is_remembered(&self) -> bool {
         self.access == Access::Healing && self.scope == Scope::Everything

@@ -16,6 +16,7 @@
 //! L is odd (strides of a power of two alias in the cache), at least (n + k/m) / k, so that a hole
 //! of m/k of the body fits wherever it starts, and m L is at least 17, so that any 64 KiB do.
 
+use alloc::collections::BTreeMap;
 use core::ops::Range;
 
 use crate::digest_page::DIGESTS_PER_PAGE;
@@ -295,6 +296,33 @@ impl Geometry {
             index -= pages;
         }
         None
+    }
+
+    /// How many more pages the weakest column can lose, when these are lost already; what is no page of a column
+    /// costs none.
+    ///
+    /// ```
+    /// use page_ecc::{Geometry, InnerCode, PageNo, Scheme};
+    /// let table = Geometry::new(1 << 20, Scheme::STANDARD, InnerCode::None)?;
+    /// let neighbours = (1..4).map(PageNo::new);
+    /// assert_eq!(table.margin(neighbours), 3, "each is of another column");
+    /// assert_eq!(table.margin([]), 4);
+    /// # Ok::<(), page_ecc::GeometryError>(())
+    /// ```
+    #[must_use]
+    pub fn margin(&self, lost: impl IntoIterator<Item = PageNo>) -> u16 {
+        let mut columns = BTreeMap::<u64, u16>::new();
+        for page in lost {
+            let number = match self.locate(page) {
+                Some((Region::Body, index)) => index,
+                Some((Region::Parity, index)) => self.body_pages() + index,
+                _ => continue,
+            };
+            let in_column = columns.entry(self.column_of(CodeNo(number))).or_default();
+            *in_column = in_column.saturating_add(1);
+        }
+        let most = columns.into_values().max().unwrap_or(0);
+        self.scheme.parity().saturating_sub(most)
     }
 
     /// Pages that carry a digest: body, parity, word checks.

@@ -140,3 +140,29 @@ fn any_64_kib_come_back_under_every_parity() {
         }
     }
 }
+
+#[test]
+fn the_margin_is_that_of_the_weakest_column() {
+    let geometry = Geometry::new(3000 << 12, Scheme::STANDARD, InnerCode::None).unwrap();
+    let column = |page: u64| (page + geometry.columns(), page);
+    let (second, first) = column(5);
+    for (lost, margin) in [
+        (vec![], 4),
+        (vec![first], 3),
+        (vec![first, first + 1, first + 2], 3),
+        (vec![first, second], 2),
+        (vec![first, second, second + geometry.columns()], 1),
+        ((0..6).map(|shard| first + shard * geometry.columns()).collect(), 0),
+        // Header, footer, digests and what is behind the end are of no column.
+        (vec![0, geometry.total_pages() - 1, geometry.region(Region::DigestsA).start.get(), u64::MAX], 4),
+        (vec![geometry.region(Region::Parity).start.get()], 3),
+    ] {
+        assert_eq!(geometry.margin(lost.iter().copied().map(PageNo::new)), margin, "{lost:?}");
+    }
+    let every_hole = 0..geometry.body_pages() - geometry.parity_pages();
+    for start in every_hole.step_by(7) {
+        let hole = 1 + start..1 + start + geometry.parity_pages();
+        assert_eq!(geometry.margin(hole.clone().map(PageNo::new)), 0, "{hole:?}");
+        assert_eq!(geometry.margin((hole.start..hole.end - geometry.columns()).map(PageNo::new)), 1);
+    }
+}
