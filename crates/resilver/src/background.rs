@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::{Error, engine::Engine, scrubbing::Schedule};
+use crate::{Error, engine::Engine, ledger::Take, scrubbing::Schedule};
 
 /// How long a thread sleeps when nobody rings.
 const NAP: Duration = Duration::from_millis(250);
@@ -180,8 +180,9 @@ fn compact_round(engine: &Engine) -> Result<Work, Error> {
     Ok(Work::Done)
 }
 
-/// Heals one file, and rests as long as that took.
+/// Writes what is to be on record, heals one file, and rests as long as that took.
 fn heal_round(engine: &Engine) -> Result<Work, Error> {
+    engine.write_ledger(Take::Due);
     let begun = Instant::now();
     if engine.heal_next()?.is_none() {
         return Ok(Work::Nothing);

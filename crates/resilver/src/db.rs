@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use sst_format::KeyOrder;
 
 use crate::{
-    AutoHeal, Background, Durability, Error, HealHint, HealMode, HealReport, Items, Keyspace, Options,
-    PatrolOptions, Scan, ScrubControl, ScrubReport, ScrubStatus, Snapshot, WriteBatch, background::Threads,
-    batch::Of, engine::Engine, opening, scrubbing::SYSTEM_KEYSPACE,
+    AutoHeal, Background, Durability, Error, HealHint, HealMode, HealReport, Health, Items, Keyspace, Ledger,
+    Options, PatrolOptions, Scan, ScrubControl, ScrubReport, ScrubStatus, Snapshot, Verified, WriteBatch,
+    background::Threads, batch::Of, engine::Engine, ledger::Take, opening, system::SYSTEM_KEYSPACE,
 };
 
 /// The keyspace that is always there.
@@ -270,6 +270,32 @@ impl Db {
         self.engine.store.hints().snapshot()
     }
 
+    /// What happened to the store's bytes: corrections, healing, losses, scrubs; the newest some thousand of them.
+    /// What of it cannot be read is said, and is no error: nothing depends on it.
+    ///
+    /// # Errors
+    /// If the store is closed.
+    pub fn ledger(&self) -> Result<Ledger, Error> {
+        self.engine.ledger()
+    }
+
+    /// How the store is, by what is known of it: one verdict, the reasons, and what to do. No page is read for it
+    /// but the ledger's; [`health_as_verified`](Self::health_as_verified) knows more.
+    ///
+    /// # Errors
+    /// If the store is closed.
+    pub fn health(&self) -> Result<Health, Error> {
+        self.engine.health()
+    }
+
+    /// How the store is, by a look at every page of it, which [`verify`](crate::verify) took before it was opened.
+    ///
+    /// # Errors
+    /// If the store is closed.
+    pub fn health_as_verified(&self, verified: &Verified) -> Result<Health, Error> {
+        self.engine.health_as_verified(verified)
+    }
+
     /// From now on the store heals itself, or does not. What is known to be wrong stays known.
     pub fn set_auto_heal(&self, auto_heal: AutoHeal) {
         self.engine.set_auto_heal(auto_heal);
@@ -306,6 +332,7 @@ impl Db {
     fn shut(&self) -> Result<(), Error> {
         // Before the threads are told to end, for that ends flushes too.
         if !std::thread::panicking() {
+            self.engine.write_ledger(Take::All);
             self.engine.flush_last();
         }
         self.threads.lock().stop(&self.engine);

@@ -21,7 +21,11 @@ use parking_lot::Mutex;
 use sst_format::SeqNo;
 
 use crate::{
-    Background, Durability, Error, Options, Snapshot, background::Bell, journal::record_of, latency::Latency,
+    Background, Durability, Error, Options, Snapshot,
+    background::Bell,
+    journal::record_of,
+    latency::Latency,
+    ledger::{LedgerKeeper, Recorder},
     pacing::Pacer,
 };
 
@@ -45,6 +49,7 @@ pub(crate) struct Engine {
     pub(crate) bell: Arc<Bell>,
     pub(crate) pacer: Pacer,
     pub(crate) latency: Arc<Latency>,
+    pub(crate) ledger: LedgerKeeper,
     is_closed: AtomicBool,
     /// Held until the last handle is gone, or the store is closed.
     lock: Mutex<Option<LockGuard>>,
@@ -58,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) log: Option<Log>,
     pub(crate) worker: Arc<EpochWorker>,
     pub(crate) bell: Arc<Bell>,
+    pub(crate) recorder: Arc<Recorder>,
     pub(crate) lock: Option<LockGuard>,
     /// Of a log that is only read: below which number every change of a segment was durable.
     pub(crate) durable: BTreeMap<SegmentNo, lsm_wal::SeqNo>,
@@ -66,11 +72,12 @@ pub(crate) struct Parts {
 impl Engine {
     pub(crate) fn new(parts: Parts) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let Parts { options, store, log, worker, bell, lock, durable } = parts;
+        let Parts { options, store, log, worker, bell, recorder, lock, durable } = parts;
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             pacer: Pacer::new(&options),
             latency: Arc::default(),
+            ledger: LedgerKeeper::new(recorder),
             options,
             store,
             log,

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use lsm_core::{EccHealCompaction, FileId, HealHint, Healed, Healing, HintClaim, TreeId};
 use lsm_io::{Epoch, Lane, Target};
 use lsm_wal::{Patch, SegmentRecord};
-use page_ecc::{Evidence, PAGE_LEN};
+use page_ecc::{Evidence, PAGE_LEN, PageRanges};
 
 use crate::{
-    Error,
+    Error, Event, EventKind, Outcome,
     engine::Engine,
+    ledger::Take,
     segments::{SegmentSeen, Shelf},
 };
 
@@ -128,6 +129,7 @@ impl Engine {
             self.heal_hint(&hint, mode, &mut report)?;
         }
         self.store.sweep()?;
+        self.write_ledger(Take::All);
         Ok(report)
     }
 
@@ -156,11 +158,40 @@ impl Engine {
             },
             healed => healed,
         };
+        self.note_healing(hint, &healed);
         match healed {
             Ok(healed) => report.files.push(HealedFile { name, healed }),
             Err(error) => report.failed.push((name, error)),
         }
         Ok(())
+    }
+
+    /// Puts on record what became of a hint.
+    fn note_healing(&self, hint: &HealHint, healed: &Result<Healed, Error>) {
+        let event = |outcome| {
+            let name = file_name(hint.tree, hint.file);
+            Event::new(EventKind::Heal, outcome).of_file(name).with_pages(hint.pages.iter().copied())
+        };
+        let event = match healed {
+            // It was told to stop.
+            Err(_) if self.bell.is_over() => return,
+            Err(error) => event(Outcome::Failed).with_note(error.to_string()),
+            Ok(Healed { outcome: Healing::Gone | Healing::Clean, .. }) => return,
+            Ok(Healed { outcome, evidence, .. }) => {
+                let (outcome, lost) = match outcome {
+                    Healing::Lost { pages, .. } => (Outcome::Lost, Some(pages)),
+                    Healing::Rewritten => (Outcome::Rewritten, None),
+                    Healing::Refused => (Outcome::Refused, None),
+                    _ => (Outcome::Healed, None),
+                };
+                let runs = lost.into_iter().flat_map(PageRanges::iter);
+                let lost: Vec<_> =
+                    runs.map(|run| (run.start.get(), run.end.get() - run.start.get())).collect();
+                let event = event(outcome).with_evidence(*evidence);
+                if lost.is_empty() { event } else { event.with_pages(lost) }
+            }
+        };
+        self.record(event);
     }
 
     /// From now on faults are noted and healed, or are not.
@@ -187,11 +218,14 @@ impl Engine {
                 continue;
             }
             let rewrites = hint.is_stubborn() && hint.tree != TreeId::STORE;
-            if rewrites && let Some(healed) = self.rewrite(hint.file)? {
-                return Ok(Some(healed));
-            }
-            if let Some(claim) = hints.claim(hint.tree, hint.file) {
-                return self.heal_claimed(claim, &hint).map(Some);
+            let healed = match rewrites {
+                true => self.rewrite(hint.file).transpose(),
+                false => None,
+            };
+            let claimed = || Some(self.heal_claimed(hints.claim(hint.tree, hint.file)?, &hint));
+            if let Some(healed) = healed.or_else(claimed) {
+                self.note_healing(&hint, &healed);
+                return healed.map(Some);
             }
         }
         Ok(None)

@@ -22,11 +22,15 @@
 mod batch;
 mod db;
 mod error;
+mod health;
 pub mod inspect;
 mod keyspace;
+mod ledger;
+mod meter;
 mod options;
 mod scan;
 mod snapshot;
+mod verified;
 mod verifying;
 
 // What is behind it.
@@ -40,12 +44,15 @@ mod pacing;
 mod replay;
 mod scrubbing;
 mod segments;
+mod system;
 
 pub use batch::WriteBatch;
 pub use db::{Db, Stats};
 pub use error::{Error, Loss};
 pub use healing::{AutoHeal, HealGate, HealMode, HealReport, HealedFile};
+pub use health::{Health, Margin, Reason, Trend, Verdict};
 pub use keyspace::Keyspace;
+pub use ledger::{Event, EventKind, Ledger, LedgerDamage, Listener, NoListener, Outcome, Tally};
 pub use lsm_core::{
     CompactionStrategy, FileId, HealHint, Healed, Healing, HintCause, LevelStats, Leveled, Major, NoWitness,
     Proof, RepairSource, Sighting, StoreStats, TreeId, TreeStats, Witness,
@@ -55,10 +62,12 @@ pub use lsm_scrub::{
     PatrolOptions, Progress as ScrubProgress, Report as ScrubReport, Scope as ScrubScope, Severity,
     Start as ScrubStart, Trouble,
 };
+pub use meter::Meter;
 pub use options::{Background, Creation, Durability, LogLoss, Options};
-pub use page_ecc::{Evidence, Page, PageNo, PageRanges, Scheme, Uid, Unreadable};
+pub use page_ecc::{Evidence, Geometry, Page, PageNo, PageRanges, Region, Rung, Scheme, Uid, Unreadable};
 pub use scan::{Items, Scan};
 pub use scrubbing::ScrubStatus;
 pub use snapshot::Snapshot;
 pub use sst_format::{Codec, Comparator, FalsePositiveRate, FilterPolicy, KeyOrder, ZstdLevel};
-pub use verifying::{BadPage, FileKind, PageState, Progress, Verified, verify};
+pub use verified::{BadPage, FileKind, PageState, Progress, SeenFile, Verified};
+pub use verifying::verify;

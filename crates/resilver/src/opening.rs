@@ -14,19 +14,20 @@ use std::{
 
 use lsm_core::{
     Catalog, Change, Edit, Error as TreeError, FileId, HintCause, Keeper, Leveled, Manifest, ManifestError,
-    Recovered, Soundness, Store, StoreOptions, TreeId,
+    ManifestFault, ManifestFinding, Recovered, Soundness, Store, StoreOptions, TreeId, Witness,
 };
 use lsm_io::{EpochWorker, Fs, Limits, LockGuard};
 use lsm_wal::{Finding, Log, LogOptions, Recovery, Whereabouts};
-use page_ecc::Uid;
+use page_ecc::{Evidence, Uid};
 use sst_format::{KeyOrder, SeqNo, TableOptions};
 
 use crate::{
-    AutoHeal, Creation, Error, LogLoss, Options,
+    AutoHeal, Creation, Error, Event, EventKind, LogLoss, Options, Outcome,
     background::Bell,
     db::DEFAULT_KEYSPACE,
     engine::{Engine, Parts},
     journal::{Journal, record_of},
+    ledger::Recorder,
     replay::{Excess, replay},
 };
 
@@ -63,8 +64,9 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
         manifest.record(&Edit::new().and(Change::Rebirth { store: random()? }))?;
     }
     let bell = Arc::new(Bell::default());
+    let recorder = Arc::new(Recorder::new(options.listener.clone(), options.witness.clone()));
     let store = Arc::new(Store::new(
-        store_options(path, &options, &bell),
+        store_options(path, &options, &bell, recorder.clone()),
         worker.clone(),
         Keeper::Manifest(Box::new(manifest)),
     ));
@@ -76,12 +78,13 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
     if options.auto_heal == AutoHeal::Off {
         store.hints().disable();
     }
-    let log = take_up_log(scanned, &store, &worker, &options)?;
+    let log = take_up_log(scanned, &store, &worker, &recorder, &options)?;
+    findings.iter().for_each(|finding| note_manifest(&recorder, finding));
     let is_damaged = findings.iter().any(|finding| finding.fault.is_damage());
     store.let_orphans_go(if is_damaged { Soundness::Damaged } else { Soundness::Sound })?;
     let durable = BTreeMap::new();
-    let engine =
-        Engine::new(Parts { options, store, log: Some(log), worker, bell, lock: Some(lock), durable });
+    let (log, lock) = (Some(log), Some(lock));
+    let engine = Engine::new(Parts { options, store, log, worker, bell, recorder, lock, durable });
     engine.trim_log()?;
     engine.store.sweep()?;
     Ok(engine)
@@ -125,14 +128,21 @@ fn read_as_of(catalog: &Arc<Catalog>, path: &Path, options: Options) -> Result<(
     let worker = Arc::new(EpochWorker::start(Limits::default())?);
     let bell = Arc::new(Bell::default());
     let keeper = Keeper::Nobody(catalog.clone());
-    let store = Arc::new(Store::new(store_options(path, &options, &bell), worker.clone(), keeper));
+    let recorder = Arc::new(Recorder::new(options.listener.clone(), options.witness.clone()));
+    let store_options = store_options(path, &options, &bell, recorder.clone());
+    let store = Arc::new(Store::new(store_options, worker.clone(), keeper));
     let gone = store.hold_tables()?;
     let recovery = scan_log(catalog, path, &options)?;
     let is_whole = gone.is_empty() && recovery.losses().is_empty();
+    for loss in recovery.losses() {
+        let lost = Event::new(EventKind::Open, Outcome::Lost);
+        recorder.record(lost.of_file(loss.segment.file_name()).with_note(loss.to_string()));
+    }
     replay(&recovery, &store, Excess::StaysInMemory, &options)?;
     let durable = catalog.segments.values().map(record_of).map(|segment| segment.number);
     let durable = durable.filter_map(|segment| Some((segment, recovery.durable_in(segment)?))).collect();
-    let engine = Engine::new(Parts { options, store, log: None, worker, bell, lock: None, durable });
+    let (log, lock) = (None, None);
+    let engine = Engine::new(Parts { options, store, log, worker, bell, recorder, lock, durable });
     Ok((engine, if is_whole { Whole::Yes } else { Whole::No }))
 }
 
@@ -205,6 +215,7 @@ fn take_up_log(
     scanned: Option<Recovery>,
     store: &Arc<Store>,
     worker: &Arc<EpochWorker>,
+    recorder: &Recorder,
     options: &Options,
 ) -> Result<Log, Error> {
     let scan = || scan_log(&store.keeper().catalog(), store.dir(), options);
@@ -222,7 +233,11 @@ fn take_up_log(
         }
     }
     store.replayed(SeqNo::new(log.next_seq().get() - 1));
-    note_findings(store, recovery.findings());
+    note_findings(store, recorder, recovery.findings());
+    for loss in recovery.losses() {
+        let accepted = Event::new(EventKind::LossAccepted, Outcome::Accepted);
+        recorder.record(accepted.of_file(loss.segment.file_name()).with_note(loss.to_string()));
+    }
     Ok(log)
 }
 
@@ -238,7 +253,7 @@ pub(crate) fn scan_log(catalog: &Catalog, path: &Path, options: &Options) -> Res
 }
 
 /// Notes what was wrong with the log and should be healed.
-fn note_findings(store: &Store, findings: &[Finding]) {
+fn note_findings(store: &Store, recorder: &Recorder, findings: &[Finding]) {
     for finding in findings {
         let (segment, pages, cause) = match finding {
             Finding::Mended { segment, page, .. } => (segment, *page..*page + 1, HintCause::Redundancy),
@@ -248,11 +263,40 @@ fn note_findings(store: &Store, findings: &[Finding]) {
             _ => continue,
         };
         log::warn!("{finding}");
+        let copied = (pages.end - pages.start).max(1);
+        let event = Event::new(EventKind::Open, Outcome::Noted)
+            .of_file(segment.file_name())
+            .with_pages([(pages.start, pages.end - pages.start)])
+            .with_evidence(Evidence { copied, ..Evidence::default() });
+        recorder.record(event);
         let _known = store.hints().record(TreeId::STORE, FileId::new(segment.get()), pages, cause);
     }
 }
 
-fn store_options(path: &Path, options: &Options, bell: &Arc<Bell>) -> StoreOptions {
+/// Notes what was wrong with the manifest, which opening has written anew.
+fn note_manifest(recorder: &Recorder, finding: &ManifestFinding) {
+    if !finding.fault.is_damage() {
+        return;
+    }
+    let name = finding.file.file_name().unwrap_or_default().to_string_lossy();
+    let event = Event::new(EventKind::Open, Outcome::Healed).of_file(&*name);
+    let copied = |copied| Evidence { copied, ..Evidence::default() };
+    recorder.record(match &finding.fault {
+        ManifestFault::Copied { pages } => {
+            let runs = pages.iter().map(|run| (run.start.get(), run.end.get() - run.start.get()));
+            event.with_pages(runs).with_evidence(copied(pages.page_count()))
+        }
+        ManifestFault::Mended { evidence } => event.with_evidence(*evidence),
+        fault => event.with_evidence(copied(1)).with_note(fault.to_string()),
+    });
+}
+
+fn store_options(
+    path: &Path,
+    options: &Options,
+    bell: &Arc<Bell>,
+    witness: Arc<dyn Witness>,
+) -> StoreOptions {
     let tables = TableOptions::new()
         .block_bytes(options.block_bytes)
         .codec(options.codec)
@@ -268,7 +312,7 @@ fn store_options(path: &Path, options: &Options, bell: &Arc<Bell>) -> StoreOptio
         open_files: options.open_files_max,
         leveled,
         orders: options.orders.clone(),
-        witness: options.witness.clone(),
+        witness,
         repair_source: options.repair_source.clone(),
         waker: bell.clone().into(),
         new_uid: Arc::new(|| random().expect("the system gave random bytes when the store was opened")),

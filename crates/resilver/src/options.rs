@@ -9,7 +9,7 @@ use lsm_io::{Fs, StdFs};
 use page_ecc::Scheme;
 use sst_format::{Codec, Comparator, FilterPolicy, KeyOrder};
 
-use crate::{AutoHeal, Db, Error, HealGate};
+use crate::{AutoHeal, Db, Error, HealGate, Listener, NoListener};
 
 /// How a store is opened.
 ///
@@ -45,6 +45,7 @@ pub struct Options {
     pub(crate) heal_gate: Option<Arc<dyn HealGate>>,
     pub(crate) repair_source: Option<Arc<dyn RepairSource>>,
     pub(crate) witness: Arc<dyn Witness>,
+    pub(crate) listener: Arc<dyn Listener>,
     pub(crate) scrub_every: Option<Duration>,
     pub(crate) scrub_bytes_per_sec: u64,
 }
@@ -134,6 +135,7 @@ impl Options {
             heal_gate: None,
             repair_source: None,
             witness: Arc::new(NoWitness),
+            listener: Arc::new(NoListener),
             scrub_every: None,
             scrub_bytes_per_sec: 64 << 20,
         }
@@ -304,6 +306,13 @@ impl Options {
     #[must_use]
     pub fn witness(mut self, witness: Arc<dyn Witness>) -> Self {
         self.witness = witness;
+        self
+    }
+
+    /// Who hears what happens to the store's bytes: corrections, healing, losses, scrubs (nobody).
+    #[must_use]
+    pub fn listener(mut self, listener: Arc<dyn Listener>) -> Self {
+        self.listener = listener;
         self
     }
 

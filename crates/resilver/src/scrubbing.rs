@@ -10,17 +10,16 @@ mod surroundings;
 use std::time::{Duration, Instant};
 
 use lsm_scrub::{
-    Access, Around, Control, Cycle, Ground as _, Patrol, PatrolOptions, Remembered, Report, Step,
+    Access, Around, Control, Cycle, End, Ground as _, Patrol, PatrolOptions, Remembered, Report, Step,
     patrol_scrub,
 };
 
-pub(crate) use self::memory::SYSTEM_KEYSPACE;
 use self::{
     ground::Beat,
     memory::SystemMemory,
     surroundings::{Clock, Crew},
 };
-use crate::{Error, engine::Engine};
+use crate::{Error, Event, EventKind, Outcome, engine::Engine, ledger::Take};
 
 /// How often the schedule asks what is due.
 const TICK: Duration = Duration::from_secs(5);
@@ -91,6 +90,10 @@ impl Engine {
         if !looks_only {
             self.store.record_hints()?;
         }
+        if !options.looks_only() {
+            self.note_pass(&report);
+            self.write_ledger(Take::All);
+        }
         Ok(report)
     }
 
@@ -109,12 +112,25 @@ impl Engine {
         if budget > 0 {
             let rate = self.options.scrub_bytes_per_sec.max(1);
             match schedule.patrol.step(&beat, &around, budget.min(rate.saturating_mul(TICK.as_secs()))) {
-                Step::Finished(report) => log::info!("scheduled scrub: {report}"),
+                Step::Finished(report) => {
+                    log::info!("scheduled scrub: {report}");
+                    self.note_pass(&report);
+                }
                 Step::Worked | Step::Paused | Step::Cancelled(_) => {}
             }
             self.store.record_hints()?;
         }
         Ok(TICK)
+    }
+
+    fn note_pass(&self, report: &Report) {
+        let outcome = match report.end {
+            End::Complete => Outcome::Complete,
+            End::Cancelled | End::UnderWay => Outcome::Cancelled,
+        };
+        let note = format!("{} files, {} pages", report.files, report.pages);
+        let pass = Event::new(EventKind::Pass, outcome).with_evidence(report.evidence).with_note(note);
+        self.record(pass);
     }
 
     /// The schedule that the options ask for.

@@ -5,13 +5,12 @@
 
 use std::{io::ErrorKind, path::Path, sync::Arc};
 
-use bytes::Bytes;
-use lsm_core::{Catalog, Examiner, Recovered, TableMeta, examine_manifest, table_name};
+use lsm_core::{Catalog, Examiner, Level, Recovered, TableMeta, examine_manifest, table_name};
 use lsm_io::{Access, IoError, LockGuard};
-use page_ecc::{Examination, PAGE_LEN, Rung};
+use page_ecc::{Examination, PAGE_LEN, PageNo, Region, Rung};
 
 use crate::{
-    Error, Options,
+    BadPage, Error, FileKind, Options, PageState, Progress, SeenFile, Verified,
     journal::record_of,
     opening::{LOCK, scan_log},
     segments::Shelf,
@@ -19,126 +18,6 @@ use crate::{
 
 /// Pages of a table looked at between two reports of progress: 16 MiB.
 const STRETCH_PAGES: u64 = 4096;
-
-/// What a file of a store is for.
-///
-/// ```
-/// assert_eq!(resilver::FileKind::Table.to_string(), "table");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum FileKind {
-    /// Sorted keys and values.
-    Table,
-    /// A segment of the log.
-    Log,
-    /// A copy of the manifest's edits.
-    Manifest,
-    /// What the edits of a manifest start from.
-    Snapshot,
-}
-
-/// What can be done for a page that is wrong.
-///
-/// ```
-/// assert_ne!(resilver::PageState::Correctable, resilver::PageState::Lost);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PageState {
-    /// Its bytes are known: healing writes them.
-    Correctable,
-    /// Nothing that the store has brings them back.
-    Lost,
-}
-
-/// A page that is wrong.
-///
-/// ```
-/// # let dir = tempfile::tempdir()?;
-/// # let path = dir.path().join("store");
-/// # resilver::Db::open(&path)?.close()?;
-/// let verified = resilver::verify(&path, &resilver::Options::new(), |_| {})?;
-/// for bad in &verified.bad {
-///     println!("{} page {}: {:?}", bad.file, bad.page, bad.state);
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadPage {
-    /// The name of its file in the store's directory.
-    pub file: Arc<str>,
-    /// What the file is for.
-    pub kind: FileKind,
-    /// Which page of it.
-    pub page: u64,
-    /// What can be done for it.
-    pub state: PageState,
-    /// The first and the last key of the file, if it is a table.
-    pub keys: Option<(Bytes, Bytes)>,
-}
-
-/// What looking at every page of a store came to.
-///
-/// ```
-/// # let dir = tempfile::tempdir()?;
-/// # let path = dir.path().join("store");
-/// # resilver::Db::open(&path)?.close()?;
-/// let verified = resilver::verify(&path, &resilver::Options::new(), |_| {})?;
-/// assert!(verified.pages > 0 && verified.bad.is_empty());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verified {
-    /// Files looked at.
-    pub files: u64,
-    /// Their pages.
-    pub pages: u64,
-    /// Bytes read.
-    pub bytes_read: u64,
-    /// The pages that are wrong, file by file.
-    pub bad: Vec<BadPage>,
-    /// Acknowledged changes that the log lost.
-    pub log_losses: Vec<lsm_wal::Loss>,
-}
-
-/// How far a long look at a store is.
-///
-/// ```
-/// let progress = resilver::Progress { bytes_done: 3, bytes_total: 4 };
-/// assert!(progress.bytes_done <= progress.bytes_total);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes looked at.
-    pub bytes_done: u64,
-    /// Bytes there are to look at.
-    pub bytes_total: u64,
-}
-
-impl Verified {
-    /// How many pages are in this state.
-    #[must_use]
-    pub fn count(&self, state: PageState) -> u64 {
-        self.bad.iter().filter(|bad| bad.state == state).count() as u64
-    }
-
-    /// Whether nothing is lost.
-    #[must_use]
-    pub fn is_ok(&self) -> bool {
-        self.count(PageState::Lost) == 0 && self.log_losses.is_empty()
-    }
-}
-
-impl std::fmt::Display for FileKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Table => "table",
-            Self::Log => "log",
-            Self::Manifest => "manifest",
-            Self::Snapshot => "snapshot",
-        })
-    }
-}
 
 /// Looks at every page of the store at `path`, which nobody has open, and changes nothing.
 ///
@@ -169,7 +48,8 @@ pub fn verify(
     walk.manifest()?;
     walk.log(&catalog)?;
     for state in catalog.trees.values() {
-        for (_, _, table) in state.version.tables() {
+        for (level, _, table) in state.version.tables() {
+            walk.saw_table(table, &state.name, level);
             walk.table(table)?;
         }
     }
@@ -209,13 +89,10 @@ impl<P: FnMut(Progress)> Walk<'_, P> {
         for file in examine_manifest(&self.options.fs, self.path).map_err(lsm_core::Error::from)? {
             let name: Arc<str> = file.path.file_name().unwrap_or_default().to_string_lossy().into();
             let kind = if file.is_snapshot { FileKind::Snapshot } else { FileKind::Manifest };
-            self.verified.files += 1;
-            self.verified.pages += file.pages;
+            self.saw(&name, kind, file.pages);
             self.verified.bytes_read += file.bytes_read;
-            for page in file.bad.iter().flat_map(|run| run.start.get()..run.end.get()) {
-                let (file, state) = (name.clone(), PageState::Correctable);
-                self.verified.bad.push(BadPage { file, kind, page, state, keys: None });
-            }
+            let bad = file.bad.iter().flat_map(|run| run.start.get()..run.end.get());
+            self.verified.bad.extend(bad.map(|page| bare(&name, kind, page, PageState::Correctable)));
         }
         Ok(())
     }
@@ -232,16 +109,9 @@ impl<P: FnMut(Progress)> Walk<'_, P> {
             let durable = recovery.durable_in(segment.number).unwrap_or_default();
             if let Some(seen) = shelf.examine(&segment, durable)? {
                 let name: Arc<str> = segment.number.file_name().into();
-                let bad = seen.bad().into_iter().map(|(page, state)| BadPage {
-                    file: name.clone(),
-                    kind: FileKind::Log,
-                    page,
-                    state,
-                    keys: None,
-                });
+                let bad = seen.bad().into_iter().map(|(page, state)| bare(&name, FileKind::Log, page, state));
                 self.verified.bad.extend(bad);
-                self.verified.files += 1;
-                self.verified.pages += seen.pages;
+                self.saw(&name, FileKind::Log, seen.pages);
                 self.verified.bytes_read += seen.pages * PAGE_LEN as u64;
             }
             self.tell(segment.file_len());
@@ -252,20 +122,16 @@ impl<P: FnMut(Progress)> Walk<'_, P> {
     fn table(&mut self, table: &TableMeta) -> Result<(), Error> {
         let name: Arc<str> = table_name(table.id).into();
         let keys = Some((table.bounds.smallest.clone(), table.bounds.largest.clone()));
-        let pages = table.descriptor.geometry().total_pages();
-        self.verified.files += 1;
-        self.verified.pages += pages;
-        let bad = |page, state| BadPage {
-            file: name.clone(),
-            kind: FileKind::Table,
-            page,
-            state,
-            keys: keys.clone(),
+        let geometry = table.descriptor.geometry();
+        let pages = geometry.total_pages();
+        let bad = |page, state, rung| {
+            let region = geometry.locate(PageNo::new(page)).map_or(Region::Body, |(region, _)| region);
+            BadPage { keys: keys.clone(), region, rung, ..bare(&name, FileKind::Table, page, state) }
         };
         let mut examiner = match open(self.options, self.path, table)? {
             Some(examiner) => examiner,
             None => {
-                self.verified.bad.extend((0..pages).map(|page| bad(page, PageState::Lost)));
+                self.verified.bad.extend((0..pages).map(|page| bad(page, PageState::Lost, Rung::Lost)));
                 self.tell(table.file_bytes());
                 return Ok(());
             }
@@ -277,7 +143,7 @@ impl<P: FnMut(Progress)> Walk<'_, P> {
             self.verified.bad.extend(wrong.map(|finding| {
                 let is_lost = finding.rung == Rung::Lost;
                 let state = if is_lost { PageState::Lost } else { PageState::Correctable };
-                bad(finding.page.get(), state)
+                bad(finding.page.get(), state, finding.rung)
             }));
             self.tell((stretch.end - stretch.start) * PAGE_LEN as u64);
         }
@@ -285,10 +151,35 @@ impl<P: FnMut(Progress)> Walk<'_, P> {
         Ok(())
     }
 
+    fn saw(&mut self, name: &Arc<str>, kind: FileKind, pages: u64) {
+        self.verified.files += 1;
+        self.verified.pages += pages;
+        let (keyspace, level, geometry) = (None, None, None);
+        self.verified.seen.push(SeenFile { name: name.clone(), kind, pages, keyspace, level, geometry });
+    }
+
+    fn saw_table(&mut self, table: &TableMeta, keyspace: &Arc<str>, level: Level) {
+        let geometry = table.descriptor.geometry();
+        self.saw(&table_name(table.id).into(), FileKind::Table, geometry.total_pages());
+        if let Some(seen) = self.verified.seen.last_mut() {
+            seen.keyspace = Some(keyspace.clone());
+            (seen.level, seen.geometry) = (Some(level.get()), Some(*geometry));
+        }
+    }
+
     fn tell(&mut self, bytes: u64) {
         self.done.bytes_done += bytes;
         (self.progress)(self.done);
     }
+}
+
+/// A wrong page of a file of which no more is known.
+fn bare(file: &Arc<str>, kind: FileKind, page: u64, state: PageState) -> BadPage {
+    let rung = match state {
+        PageState::Correctable => Rung::Copied,
+        PageState::Lost => Rung::Lost,
+    };
+    BadPage { file: file.clone(), kind, page, state, keys: None, region: Region::Body, rung }
 }
 
 /// None if the file is gone.

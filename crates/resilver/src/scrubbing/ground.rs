@@ -15,7 +15,11 @@ use lsm_scrub::{
 use lsm_wal::SegmentRecord;
 use page_ecc::{Fault, PAGE_LEN, PageNo, Region, Rung, Scheme};
 
-use crate::{engine::Engine, healing::MANIFEST};
+use crate::{
+    Event, EventKind, Outcome,
+    engine::Engine,
+    healing::{MANIFEST, file_name},
+};
 
 /// What a patrol of a store walks over.
 pub(super) struct Beat<'a> {
@@ -134,6 +138,38 @@ impl Ground for Beat<'_> {
     }
 
     fn found(&self, finding: &Finding) -> Action {
+        let action = self.act_on(finding);
+        self.note(finding, action);
+        action
+    }
+}
+
+impl Beat<'_> {
+    /// Puts a finding on record.
+    fn note(&self, finding: &Finding, action: Action) {
+        let outcome = match (finding.severity(), action) {
+            (Severity::Passing, _) => Outcome::Answered,
+            (_, Action::Scheduled) => Outcome::Noted,
+            (_, Action::Healed) => Outcome::Healed,
+            (Severity::Lost, _) => Outcome::Lost,
+            (_, Action::Left(_)) => Outcome::Left,
+        };
+        let file = match finding.file.kind {
+            FileKind::Manifest | FileKind::Snapshot => MANIFEST,
+            _ => finding.file.file,
+        };
+        let event = Event::new(EventKind::Scrub, outcome).of_file(file_name(finding.file.tree, file));
+        self.engine.record(match &finding.trouble {
+            Trouble::Pages { pages, evidence, .. } => {
+                let count = pages.end.get() - pages.start.get();
+                event.with_pages([(pages.start.get(), count)]).with_evidence(*evidence)
+            }
+            Trouble::Unopened(fault) => event.with_note(format!("it does not open: {fault}")),
+        });
+    }
+
+    /// Makes a finding a hint, unless that would help nobody.
+    fn act_on(&self, finding: &Finding) -> Action {
         let severity = finding.severity();
         let (pages, evidence) = match &finding.trouble {
             Trouble::Pages { pages, evidence, .. } => (pages.start.get()..pages.end.get(), *evidence),

@@ -5,14 +5,10 @@
 
 use std::ops::Bound::{Excluded, Included};
 
-use lsm_core::{Batch, KeyRange, TreeId};
+use lsm_core::{Batch, KeyRange};
 use lsm_scrub::{IoFault, Memory, MemoryKey};
-use sst_format::KeyOrder;
 
-use crate::{Durability, Error, engine::Engine};
-
-/// The keyspace that the store keeps for itself. It is not listed, and nobody gets it.
-pub(crate) const SYSTEM_KEYSPACE: &str = "resilver.system";
+use crate::{Durability, Error, engine::Engine, system::SYSTEM_KEYSPACE};
 
 /// What the keys of a patrol begin with.
 const PREFIX: &[u8] = b"scrub/";
@@ -29,14 +25,6 @@ impl<'a> SystemMemory<'a> {
         Self { engine }
     }
 
-    fn tree(&self) -> Result<TreeId, Error> {
-        let store = &self.engine.store;
-        match store.tree_named(SYSTEM_KEYSPACE) {
-            Some((tree, _)) => Ok(tree),
-            None => Ok(store.create_tree(SYSTEM_KEYSPACE, &KeyOrder::Bytes)?),
-        }
-    }
-
     fn load_all(&self) -> Result<Vec<Vec<u8>>, Error> {
         let Some((tree, _)) = self.engine.store.tree_named(SYSTEM_KEYSPACE) else { return Ok(Vec::new()) };
         let mut records = Vec::new();
@@ -49,7 +37,7 @@ impl<'a> SystemMemory<'a> {
     }
 
     fn write(&self, key: MemoryKey, record: Option<&[u8]>) -> Result<(), Error> {
-        let tree = self.tree()?;
+        let tree = self.engine.system_tree()?;
         let key = [PREFIX, &key.to_bytes()].concat();
         let mut batch = Batch::new();
         match record {
