@@ -83,6 +83,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: crate::care::HealOptions,
     },
+    /// Says how a store is, why, and what to do: healthy or healed (0), degraded (3), data loss (4).
+    Health {
+        #[command(flatten)]
+        options: crate::health::HealthOptions,
+    },
+    /// Looks at every page of a closed store and writes the health page: one file, for any browser.
+    Report {
+        #[command(flatten)]
+        options: crate::health::ReportOptions,
+    },
     /// Says what is in the manifest, a table, a segment of the log, or a page; changes nothing.
     Inspect {
         #[command(subcommand)]

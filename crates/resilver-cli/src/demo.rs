@@ -19,7 +19,7 @@ use self::{
 };
 use crate::{
     failure::Failure,
-    files,
+    files, health,
     report::{Exit, Report},
     size::Bytes,
     voice::Voice,
@@ -60,11 +60,13 @@ pub(crate) fn run(options: &DemoOptions, voice: &Voice) -> Result<Report, Failur
         None => (files::free_name(&std::env::temp_dir().join("resilver-demo")), false),
     };
     let demo = Demo { store: dir, content: Content::of(options.size.0), voice, begun: Instant::now() };
-    let told = demo.tell(options.seed);
+    let told = demo.tell(options.seed).and_then(|report| Ok((report, demo.page()?)));
     if !is_kept {
         files::remove_all(&demo.store)?;
     }
-    let mut report = told?;
+    let (mut report, page) = told?;
+    report.text.push_str(&format!("The health page is at {}.\n", page.display()));
+    report.json["health_page"] = page.display().to_string().into();
     if is_kept {
         report.text.push_str(&format!("The store is at {}.\n", demo.store.display()));
     }
@@ -92,6 +94,15 @@ impl Demo<'_> {
         let healed = self.read_all()?;
         let secs = self.begun.elapsed().as_secs_f64();
         Ok(told::report(&told::Story { wounds: &wounds, before: &before, after: &after, hurt, healed, secs }))
+    }
+
+    /// Writes the health page beside the store; where it is.
+    fn page(&self) -> Result<PathBuf, Failure> {
+        let mut page = self.store.clone().into_os_string();
+        page.push("-health.html");
+        let page = PathBuf::from(page);
+        health::write_page(&self.store, &options(), &page, self.voice)?;
+        Ok(page)
     }
 
     fn say(&self, what: std::fmt::Arguments<'_>) {

@@ -296,6 +296,27 @@ pub(crate) fn names_in(dir: &Path) -> Result<Vec<String>, Failure> {
     Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
+/// Writes a text, whole and synced. What is there already is replaced only if its first line is that of the text:
+/// then it is an older one of the kind. Who may read the store at `store` may read it.
+///
+/// # Errors
+/// If something else is there, or the disk refuses.
+pub(crate) fn put_text(path: &Path, text: &str, store: &Path) -> Result<(), Failure> {
+    let head = text.lines().next().unwrap_or_default().as_bytes();
+    let replace = match Regular::open_if_there(path, Access::Read)? {
+        None => Replace::No,
+        Some(old) => {
+            let mut begins = vec![0; head.len()];
+            let is_older = old.read_at(0, &mut begins).is_ok() && begins == head;
+            if is_older { Replace::Yes } else { return Err(Failure::Occupied(path.to_owned())) }
+        }
+    };
+    let files = names_in(store)?.into_iter().map(|name| store.join(name));
+    let like = files.filter_map(|path| Regular::open(&path, Access::Read).ok()).next();
+    let like = like.ok_or_else(|| Failure::Missing(store.to_owned()))?;
+    make_new(path, &like, replace, |temporary| temporary.write_at(0, text.as_bytes()))
+}
+
 /// Removes a file.
 pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     fs::remove_file(path).map_err(failed("remove", path))

@@ -14,6 +14,7 @@ mod failure;
 mod files;
 mod foresee;
 mod heal;
+mod health;
 mod hurts;
 mod inspect;
 mod opening;
@@ -60,6 +61,8 @@ fn main() -> ExitCode {
         Command::Stats => ("stats", access::stats(store)),
         Command::Checkpoint { options } => ("checkpoint", access::checkpoint(store, options, &voice)),
         Command::Inspect { what } => ("inspect", inspect::run(store, what)),
+        Command::Health { options } => ("health", health::health(store, options)),
+        Command::Report { options } => ("report", health::report(store, options, &voice)),
         Command::Drill { command } => ("drill", drill::run(command)),
     };
     let report = outcome.unwrap_or_else(|failure| {
