@@ -12,3 +12,4 @@ mod log_damage;
 mod misuse;
 mod model;
 mod rot;
+mod stress;
