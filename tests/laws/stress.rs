@@ -46,8 +46,19 @@ fn check(what: &str, ground: &Ground) {
     let load = Load::open(ground, &truth, &counts, &watchdog).unwrap();
     load.judge_end().unwrap();
     let _ = writeln!(std::io::stderr(), "{what}, {rounds} rounds: {counts:?}");
-    let Counts { writes, gets, scans, snapshots, repeats, copies, flushes, compactions, scrubs, passings, damages } =
-        &counts;
+    let Counts {
+        writes,
+        gets,
+        scans,
+        snapshots,
+        repeats,
+        copies,
+        flushes,
+        compactions,
+        scrubs,
+        passings,
+        damages,
+    } = &counts;
     let done = [writes, gets, scans, snapshots, repeats, copies, flushes, compactions, scrubs, passings];
     assert!(done.iter().all(|count| count.load(Ordering::Relaxed) > 0), "{counts:?}");
     assert_eq!(damages.load(Ordering::Relaxed) > 0, ground.rot.is_some());

@@ -91,15 +91,16 @@ impl Tree {
         state.sealed.insert(0, upto);
     }
 
-    /// The oldest sealed memtables of about so many bytes together, one at least, if there is any.
-    pub(crate) fn sealed_part(&self, bytes_max: u64) -> Option<SealedPart> {
+    /// The oldest sealed memtables of about so many bytes together, one at least, if any was sealed up to `upto`;
+    /// none that was sealed later.
+    pub(crate) fn sealed_part(&self, bytes_max: u64, upto: SeqNo) -> Option<SealedPart> {
         let state = self.state.read();
         let sealed = &state.view.memtables[1..];
         let mut bytes = 0;
-        let taken = sealed.iter().rev().take_while(|memtable| {
+        let taken = sealed.iter().zip(&state.sealed).rev().take_while(|(memtable, seal)| {
             let fits = bytes == 0 || bytes + memtable.bytes() <= bytes_max;
             bytes += memtable.bytes().max(1);
-            fits
+            fits && **seal <= upto
         });
         let from = sealed.len().checked_sub(taken.count())?;
         let upto = *state.sealed.get(from)?;
@@ -114,5 +115,44 @@ impl Tree {
         let memtables = view.memtables[..kept].to_vec();
         state.view = Arc::new(ReadView { reader: view.reader.clone(), memtables, version });
         state.sealed.truncate(kept - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lsm_io::MemFs;
+    use sst_format::{Entry, EntryKind};
+
+    use super::*;
+    use crate::{NoWitness, block_cache::BlockCache, reader::ReadEnv, tables::Tables};
+
+    fn tree() -> Tree {
+        let env = ReadEnv {
+            fs: Arc::new(MemFs::new()),
+            dir: "/".into(),
+            tables: Tables::new(1),
+            blocks: BlockCache::new(0),
+            witness: Arc::new(NoWitness),
+            repair_source: None,
+        };
+        let reader = TreeReader { env: Arc::new(env), tree: TreeId::new(1), order: KeyOrder::Bytes };
+        Tree::new(reader, "tree".into(), Arc::default())
+    }
+
+    #[test]
+    fn a_part_holds_nothing_that_was_sealed_later() {
+        let tree = tree();
+        for seq in [1, 2, 5].map(SeqNo::new) {
+            let entry = Entry { key: b"key", seq, kind: EntryKind::Put, flags: 0, value: b"value" };
+            tree.view().memtables[0].insert(entry);
+            tree.seal(seq);
+        }
+        let part = |bytes_max, upto| {
+            let part = tree.sealed_part(bytes_max, SeqNo::new(upto))?;
+            Some((part.memtables.len(), part.upto.get()))
+        };
+        let all = [0, 1, 4, 5].map(|upto| part(u64::MAX, upto));
+        assert_eq!(all, [None, Some((1, 1)), Some((2, 2)), Some((3, 5))]);
+        assert_eq!(part(0, 9), Some((1, 1)), "one at least");
     }
 }

@@ -167,7 +167,9 @@ impl<'a> Load<'a> {
                 let key = truth::key(group, member);
                 match truth::value(group, member, begun.version) {
                     Some(value) => _ = batch.put(keyspace, &key, &value),
-                    None if truth::making(begun.version) == Making::Delete => _ = batch.delete(keyspace, &key),
+                    None if truth::making(begun.version) == Making::Delete => {
+                        _ = batch.delete(keyspace, &key)
+                    }
                     None => {}
                 }
             }
@@ -255,10 +257,8 @@ impl<'a> Load<'a> {
     ) -> Result<(Moment, [Shown; 2]), String> {
         let scan = Scan::all().at(snapshot);
         let shown = [walk(&keyspaces[0], &scan, false)?, walk(&keyspaces[1], &scan, true)?];
-        let moments = [
-            self.truth.judge_all(&shown[0], from, to)?,
-            self.truth.judge_all(&shown[1], from, to)?,
-        ];
+        let moments =
+            [self.truth.judge_all(&shown[0], from, to)?, self.truth.judge_all(&shown[1], from, to)?];
         if moments[0] != moments[1] {
             return Err(format!("one snapshot shows {moments:?} in two keyspaces"));
         }
@@ -295,7 +295,8 @@ impl<'a> Load<'a> {
     /// A checkpoint is a store of its own that shows one moment of its making.
     fn copy(&self) -> Result<(), String> {
         std::thread::sleep(Duration::from_millis(10));
-        let path = self.ground.dir.join(format!("copy-{}", self.counts.copies.fetch_add(1, Ordering::Relaxed)));
+        let path =
+            self.ground.dir.join(format!("copy-{}", self.counts.copies.fetch_add(1, Ordering::Relaxed)));
         let from = self.truth.seen();
         self.db.checkpoint(&path).map_err(|error| format!("a checkpoint: {}", told(&error)))?;
         let to = self.truth.begun();
@@ -303,7 +304,8 @@ impl<'a> Load<'a> {
         let copy = options.open(&path).map_err(|error| format!("opening a checkpoint: {}", told(&error)))?;
         let twin = copy.find_keyspace("twin").map_err(|error| told(&error))?;
         let keyspaces = [copy.default_keyspace(), twin];
-        self.judge_at(&keyspaces, &copy.snapshot(), from, to).map_err(|wrong| format!("a checkpoint: {wrong}"))?;
+        self.judge_at(&keyspaces, &copy.snapshot(), from, to)
+            .map_err(|wrong| format!("a checkpoint: {wrong}"))?;
         drop(keyspaces);
         copy.close().map_err(|error| format!("closing a checkpoint: {}", told(&error)))?;
         remove(&*self.ground.fs, &path)
@@ -334,7 +336,8 @@ impl<'a> Load<'a> {
         *sick = None;
         let listed = disk.list(&self.ground.store()).map_err(|error| told(&error))?;
         let tables = listed.iter().map(|entry| self.ground.store().join(&entry.name));
-        let tables: Vec<_> = tables.filter(|path| path.extension().is_some_and(|kind| kind == "table")).collect();
+        let tables: Vec<_> =
+            tables.filter(|path| path.extension().is_some_and(|kind| kind == "table")).collect();
         let Some(path) = tables.get(rng.below(tables.len() as u64) as usize) else { return Ok(()) };
         // It may be gone by now.
         let Ok(len) = disk.open(path, Access::ReadOnly).and_then(|file| file.len()) else { return Ok(()) };
@@ -357,7 +360,11 @@ pub(super) fn walk(keyspace: &Keyspace, scan: &Scan, is_backward: bool) -> Resul
     if is_backward {
         shown.reverse();
     }
-    if shown.is_sorted_by(|one, next| one.0 < next.0) { Ok(shown) } else { Err("a scan is out of order".into()) }
+    if shown.is_sorted_by(|one, next| one.0 < next.0) {
+        Ok(shown)
+    } else {
+        Err("a scan is out of order".into())
+    }
 }
 
 fn differ(before: &Shown, now: &Shown) -> Result<(), String> {
@@ -366,7 +373,11 @@ fn differ(before: &Shown, now: &Shown) -> Result<(), String> {
     }
     let other = before.iter().zip(now).find(|(before, now)| before != now);
     let key = other.map(|(before, now)| (&before.0, &now.0));
-    Err(format!("a snapshot of {} keys shows {} later; first they differ at {key:?}", before.len(), now.len()))
+    Err(format!(
+        "a snapshot of {} keys shows {} later; first they differ at {key:?}",
+        before.len(),
+        now.len()
+    ))
 }
 
 fn is_hurt(faults: &FaultFs, disk: &MemFs, path: &Path) -> bool {

@@ -50,8 +50,6 @@ struct Writer {
 /// One write, begun.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Begun {
-    pub(super) writer: usize,
-    pub(super) group: usize,
     pub(super) number: u64,
     pub(super) version: u64,
     known: Moment,
@@ -132,7 +130,7 @@ impl Truth {
         drop(versions);
         let known = self.seen();
         self.writers[writer].begun.store(number, Ordering::SeqCst);
-        Begun { writer, group, number, version, known }
+        Begun { number, version, known }
     }
 
     /// From now on everybody must see so much of a writer.

@@ -81,7 +81,7 @@ impl Store {
         copying: Copying,
     ) -> Result<Checkpointed, Error> {
         let Checkpoint { alone, pause, upto } = checkpoint;
-        self.flush_sealed(&alone)?;
+        self.flush_sealed(&alone, upto)?;
         // Nothing was flushed but what was sealed then, so this is that moment.
         let catalog = self.keeper.catalog();
         drop(alone);

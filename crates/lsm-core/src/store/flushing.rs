@@ -58,7 +58,8 @@ impl Store {
     pub fn plan_flush(&self) -> Option<FlushJob<'_>> {
         let alone = self.flushing.lock();
         let parts = self.all_trees();
-        let parts = parts.values().filter_map(|tree| Some((tree, tree.sealed_part(FLUSH_BYTES_MAX)?)));
+        let parts =
+            parts.values().filter_map(|tree| Some((tree, tree.sealed_part(FLUSH_BYTES_MAX, SeqNo::MAX)?)));
         let (tree, part) = parts.min_by_key(|(_, part)| part.upto)?;
         Some(FlushJob { _alone: alone, tree: tree.clone(), part })
     }
@@ -71,10 +72,11 @@ impl Store {
         self.flush(&job.tree, &job.part, should_stop)
     }
 
-    /// Flushes everything that is sealed, one tree after the other. The caller holds `flushing`.
-    pub(super) fn flush_sealed(&self, _alone: &MutexGuard<'_, ()>) -> Result<(), Error> {
+    /// Flushes everything that was sealed up to `upto`, one tree after the other, and nothing that writers sealed
+    /// since. The caller holds `flushing`.
+    pub(super) fn flush_sealed(&self, _alone: &MutexGuard<'_, ()>, upto: SeqNo) -> Result<(), Error> {
         for tree in self.all_trees().values() {
-            while let Some(part) = tree.sealed_part(FLUSH_BYTES_MAX) {
+            while let Some(part) = tree.sealed_part(FLUSH_BYTES_MAX, upto) {
                 self.flush(tree, &part, &|| false)?;
             }
         }
