@@ -35,6 +35,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: crate::demo::DemoOptions,
     },
+    /// Measures what a store costs on this machine, workload by workload, on stores of its own.
+    Bench {
+        #[command(flatten)]
+        options: crate::bench::BenchOptions,
+    },
     /// Makes FILE.seal, from which damage to FILE is found and undone.
     Protect(ProtectOptions),
     /// Checks every page of a store, or of a file and its seal; changes nothing.

@@ -72,6 +72,8 @@ pub(crate) enum Failure {
     Unsupported(String),
     #[error("line {line}: {cause}")]
     Line { line: u64, cause: String },
+    #[error("a wrong answer: {0}; please report this with the arguments and the seed")]
+    Wrong(String),
     #[error("there is no key {0}; `resilver scan --keys-only` lists those that are")]
     NoKey(String),
     #[error("no store is named; give --db PATH, or set RESILVER_DB")]
@@ -134,6 +136,7 @@ impl Failure {
             Self::Inspect(_) => "inspect",
             Self::Unsupported(_) => "unsupported",
             Self::Line { .. } => "line",
+            Self::Wrong(_) => "wrong_answer",
             Self::NoKey(_) => "no_key",
             Self::NoStore => "no_store",
             Self::Stdin(_) => "stdin",

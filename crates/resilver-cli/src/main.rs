@@ -6,6 +6,7 @@
 
 mod access;
 mod args;
+mod bench;
 mod care;
 mod damage;
 mod demo;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Verify(options) if options.file.is_dir() => ("verify", care::verify(&options.file, &voice)),
         Command::Verify(options) => ("verify", verify::run(options, &voice)),
         Command::Demo { options } => ("demo", demo::run(options, &voice)),
+        Command::Bench { options } => ("bench", bench::run(options, &voice)),
         Command::Scrub { options } => ("scrub", care::scrub(store, options, &voice)),
         Command::Heal { options } => ("heal", care::heal(store, options)),
         Command::Recover(options) => ("recover", recover::run(options, &voice)),
