@@ -26,12 +26,12 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 pub(crate) use self::slot::Fate;
 use self::slot::Slot;
 use crate::{
-    Cause, Count, Done, Epoch, EpochSeq, Failed, Lane, Limits, TurnId,
+    Cause, Count, Done, Epoch, EpochSeq, Failed, FileOffset, Lane, Limits, Standing, Target, TurnId,
     debts::Debts,
     epoch::After,
     executor::{Executor, Traffic, Until},
     planner::{Next, Planner, Refusal},
-    turn::{Turn, Verdict},
+    turn::{SLICE_LEN, Turn, Verdict},
 };
 
 /// One lane at run time.
@@ -215,6 +215,56 @@ impl Queue {
         self.pass_on(&state);
         drop(state);
         verdict.expect("a turn of one epoch has one verdict")
+    }
+
+    /// Hands bytes over at once, if nobody is ahead of them; none if somebody is, or they are too many for one
+    /// step.
+    pub(crate) fn write_now(
+        &self,
+        target: &Arc<Target>,
+        offset: FileOffset,
+        bytes: &[u8],
+    ) -> Option<Result<(), Cause>> {
+        let mut state = self.state.lock();
+        if state.planner.is_closed() {
+            return Some(Err(Cause::Closed));
+        }
+        if !state.planner.is_empty() || state.writer == Role::Taken || bytes.len() > SLICE_LEN {
+            return None;
+        }
+        state.writer = Role::Taken;
+        drop(state);
+        let id = TurnId(self.turns.fetch_add(1, Ordering::Relaxed) + 1);
+        let written = catch_unwind(AssertUnwindSafe(|| self.hand_over(id, target, offset, bytes)));
+        let result = written.unwrap_or_else(|_| {
+            log::error!("the file system panicked in a write of the {} lane; it fails", self.lane);
+            target.poison();
+            self.debts.owe(target);
+            Err(Cause::Panicked)
+        });
+        let mut state = self.state.lock();
+        state.writer = Role::Vacant;
+        self.pass_on(&state);
+        Some(result)
+    }
+
+    fn hand_over(
+        &self,
+        id: TurnId,
+        target: &Arc<Target>,
+        offset: FileOffset,
+        bytes: &[u8],
+    ) -> Result<(), Cause> {
+        match target.standing() {
+            Standing::Trusted => {}
+            standing => return Err(Cause::Distrusted { path: target.path().into(), standing }),
+        }
+        let result = target.write_at(offset, bytes);
+        self.debts.owe(target);
+        result.map_err(|error| {
+            target.suspend(id);
+            Cause::Io(error)
+        })
     }
 
     /// Runs one turn. The caller has seen that the lane is free and has epochs waiting.

@@ -15,7 +15,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    Cause, Done, Epoch, Failed, IoError, Limits, Op, Ticket,
+    Cause, Done, Durability, Epoch, Failed, FileOffset, IoError, Limits, Op, Target, Ticket,
     debts::Debts,
     executor::{Blocking, Traffic},
     planner::Refusal,
@@ -180,6 +180,34 @@ impl EpochWorker {
         let foreign = epoch.after.as_ref().is_some_and(|after| after.seq.lane != lane);
         assert!(!foreign, "an epoch and the one it depends on share a lane");
         self.queue(lane).commit(epoch)
+    }
+
+    /// Hands bytes over to the kernel without an epoch, as a buffered one of a single write would: by the calling
+    /// thread if nobody is ahead of it.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use lsm_io::{EpochWorker, FileOffset, Lane, Limits, MemFs, Target};
+    /// let worker = EpochWorker::start(Limits::default())?;
+    /// let log = Target::create(Arc::new(MemFs::new()), "/log".as_ref())?;
+    /// worker.write(Lane::Log, &log, FileOffset::ZERO, b"frame")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the disk refuses or the file is not trusted: it is suspended, as after a failed epoch.
+    pub fn write(
+        &self,
+        lane: Lane,
+        target: &Arc<Target>,
+        offset: FileOffset,
+        bytes: &[u8],
+    ) -> Result<(), Cause> {
+        if let Some(result) = self.queue(lane).write_now(target, offset, bytes) {
+            return result;
+        }
+        let epoch = Epoch::new().write(target, offset, bytes.to_vec()).durability(Durability::Buffered);
+        self.commit(lane, epoch).map(|_| ()).map_err(|failed| failed.cause)
     }
 
     /// How many turns there have been.

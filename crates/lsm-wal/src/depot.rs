@@ -1,19 +1,27 @@
-//! Makes segments ready before they are needed: zeros, written and synced, under a name of their own.
+//! Makes segments ready before they are needed: zeros, reserved or written, and synced, under a name of their own.
 //!
 //! **Invariant**: a segment leaves the depot once, and only after its name and its zeros were durable. Segments
 //! leave in the order of their numbers, so whichever has the highest came into use last. Nobody has recorded one
 //! that stands ready: whatever befalls it, nothing is lost.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use lsm_io::{ByteLen, FileOffset, Fs, IoError};
+use lsm_io::{ByteLen, File, FileOffset, Fs, IoError};
 use page_ecc::Uid;
 use parking_lot::Mutex;
 
-use crate::{Fault, LogOptions, Registry, SegmentNo, SegmentRecord};
+use crate::{Durability, Fault, LogOptions, Registry, SegmentNo, SegmentRecord};
 
 /// Zeros handed to the disk at once.
-const SLICE_LEN: usize = 1 << 20;
+///
+/// Short, since the kernel caches them in pieces of that size and walks over a whole piece at each write into it.
+const SLICE_LEN: usize = 64 << 10;
 
 /// Zeros are synced each time so many were written, so that one sync never takes long.
 const PACE_LEN: u64 = 4 << 20;
@@ -26,10 +34,21 @@ pub(crate) struct Depot {
     pub(crate) store: Uid,
     options: LogOptions,
     registry: Arc<dyn Registry>,
+    /// Whether somebody waited for a sync since the last segment was made.
+    waited_for: AtomicBool,
     /// Held by whoever makes a segment, so that numbers leave in their order. Outside `stock`.
     making: Mutex<()>,
     /// A leaf lock.
     stock: Mutex<Stock>,
+}
+
+/// Where the zeros of a new segment are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Zeros {
+    /// On the medium: a sync of what is written over them changes nothing but bytes.
+    Written,
+    /// Nowhere: the room is reserved and reads as zeros. Half the writing, for a log that nobody waits for.
+    Holes,
 }
 
 #[derive(Debug)]
@@ -48,7 +67,14 @@ impl Depot {
         next: SegmentNo,
     ) -> Self {
         let stock = Mutex::new(Stock { next, ready: None });
-        Self { fs, dir, store, options, registry, making: Mutex::default(), stock }
+        let waited_for = AtomicBool::new(options.expected() == Durability::Synced);
+        Self { fs, dir, store, options, registry, waited_for, making: Mutex::default(), stock }
+    }
+
+    /// Says that somebody waits for a sync: the next segment is zeroed ahead, so that syncs write bytes alone and
+    /// not where they stand.
+    pub(crate) fn is_waited_for(&self) {
+        self.waited_for.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn wants_spare(&self) -> bool {
@@ -112,7 +138,9 @@ impl Depot {
             number
         };
         let record = SegmentRecord { number, uid: self.registry.uid(number), extent_pages };
-        if let Err(cause) = self.write_zeros(&record) {
+        let zeros =
+            if self.waited_for.swap(false, Ordering::Relaxed) { Zeros::Written } else { Zeros::Holes };
+        if let Err(cause) = self.make_file(&record, zeros) {
             // What is left behind is an unrecorded file, which recovery reports.
             let _ = self.fs.remove(&record.path(&self.dir));
             return Err(Fault::Prepare { record, cause });
@@ -120,21 +148,28 @@ impl Depot {
         Ok(record)
     }
 
-    fn write_zeros(&self, record: &SegmentRecord) -> Result<(), IoError> {
+    fn make_file(&self, record: &SegmentRecord, zeros: Zeros) -> Result<(), IoError> {
         let file = self.fs.create(&record.path(&self.dir))?;
         let len = record.file_len();
         file.allocate(ByteLen::new(len))?;
-        let zeros = vec![0; SLICE_LEN.min(len as usize)];
-        let mut at = 0;
-        while at < len {
-            let slice = &zeros[..zeros.len().min((len - at) as usize)];
-            file.write_at(FileOffset::new(at), slice)?;
-            at += slice.len() as u64;
-            if at % PACE_LEN == 0 {
-                file.sync()?;
-            }
+        if zeros == Zeros::Written {
+            write_zeros(&*file, len)?;
         }
         file.sync()?;
         self.fs.sync_dir(&self.dir)
     }
+}
+
+fn write_zeros(file: &dyn File, len: u64) -> Result<(), IoError> {
+    let zeros = vec![0; SLICE_LEN.min(len as usize)];
+    let mut at = 0;
+    while at < len {
+        let slice = &zeros[..zeros.len().min((len - at) as usize)];
+        file.write_at(FileOffset::new(at), slice)?;
+        at += slice.len() as u64;
+        if at % PACE_LEN == 0 {
+            file.sync()?;
+        }
+    }
+    Ok(())
 }

@@ -32,18 +32,14 @@ pub(crate) struct Strip {
 }
 
 impl Strip {
-    /// A run that starts at `start`, with room for `len` bytes.
-    pub(crate) fn new(salter: Salter, start: Position, len: usize) -> Self {
-        Self { salter, start, bytes: Vec::with_capacity(len) }
+    /// A run that starts at `start` and has these bytes already.
+    pub(crate) fn new(salter: Salter, start: Position, bytes: Vec<u8>) -> Self {
+        Self { salter, start, bytes }
     }
 
     /// Where it ends now.
     pub(crate) fn end(&self) -> Position {
         Position(self.start.0 + self.bytes.len() as u64)
-    }
-
-    pub(crate) fn start(&self) -> Position {
-        self.start
     }
 
     /// Adds a frame.
@@ -74,14 +70,9 @@ impl Strip {
     /// Fills the page up with zeros if it has no room for a piece.
     fn turn_page(&mut self) {
         if PAGE_LEN - self.end().in_page() < ROOM_MIN {
-            self.fill_page();
+            let full = self.end().round_up().0 - self.start.0;
+            self.bytes.resize(full as usize, 0);
         }
-    }
-
-    /// Fills the page up with zeros.
-    pub(crate) fn fill_page(&mut self) {
-        let full = self.end().round_up().0 - self.start.0;
-        self.bytes.resize(full as usize, 0);
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
@@ -118,7 +109,7 @@ mod tests {
         for start in (4096..8192 + 200).step_by(13).chain(8100..8193) {
             for len in (0..20_000).step_by(997).chain([1, 4047, 4048, 4049, 8096, 8097]) {
                 let start = Position(start);
-                let mut strip = Strip::new(Salter::new(page_ecc::Uid::new([1; 16])), start, 0);
+                let mut strip = Strip::new(Salter::new(page_ecc::Uid::new([1; 16])), start, Vec::new());
                 strip.push(head, &payload[..len]);
                 assert_eq!(strip.end(), end_of_frame(start, len as u64), "{start} {len}");
             }

@@ -5,7 +5,7 @@
 //!
 //! Lock order: the queue, or the tail, then a slot; the queue and the tail are never held together.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
@@ -15,7 +15,7 @@ use crate::{
     frame::PAYLOAD_MAX,
     queue::{Gate, Part, Queue},
     slot::{Slot, Verdict},
-    tail::{Context, Hand, Tail},
+    tail::{Context, Entry, Hand, Tail},
 };
 
 /// How often one whose bytes are being handed over by another lets others run before it sleeps: handing over
@@ -87,7 +87,28 @@ impl Log {
         count: u32,
         durability: Durability,
     ) -> Result<Seqs, LogError> {
+        let mut payload = payload.into();
+        if durability == Durability::Buffered {
+            check(&payload, count)?;
+            match self.append_alone(payload, count) {
+                Ok(appended) => return appended,
+                Err(back) => payload = back,
+            }
+        }
         self.enqueue(payload, count, durability)?.wait()
+    }
+
+    /// Writes a buffered group on this thread if nobody is ahead of it, else gives it back.
+    fn append_alone(&self, payload: Bytes, count: u32) -> Result<Result<Seqs, LogError>, Bytes> {
+        let mut queue = self.queue.lock();
+        if queue.gate() == Gate::Closed {
+            return Ok(Err(LogError::Closed));
+        }
+        let Some(seqs) = queue.pass(count) else { return Err(payload) };
+        drop(queue);
+        let _writer = Office { log: self, leave: Queue::wrote };
+        let verdict = self.tail.lock().write_alone(&self.cx, Entry::alone(seqs, payload));
+        Ok(verdict.map(|()| seqs).map_err(|fault| LogError::NotAppended { seqs, fault }))
     }
 
     /// Gives a group its numbers and its place without waiting, so that a caller may do so under its own lock.
@@ -101,11 +122,9 @@ impl Log {
         durability: Durability,
     ) -> Result<Pending<'_>, LogError> {
         let payload = payload.into();
-        if payload.len() as u64 > PAYLOAD_MAX {
-            return Err(LogError::TooLarge { len: payload.len() as u64, max: PAYLOAD_MAX });
-        }
-        if count == 0 {
-            return Err(LogError::NoNumbers);
+        check(&payload, count)?;
+        if durability == Durability::Synced {
+            self.cx.depot.is_waited_for();
         }
         let slot = Arc::new(Slot::default());
         let mut queue = self.queue.lock();
@@ -227,6 +246,27 @@ impl Log {
         self.cx.depot.stock_up()
     }
 
+    /// Whether [`take_care`](Self::take_care) may have something to do, said once: for whoever rings for the thread that
+    /// calls it.
+    #[must_use]
+    pub fn wants_care(&self) -> bool {
+        let wanted = &self.cx.wants_care;
+        wanted.load(Ordering::Relaxed) && wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Prepares a segment if none stands ready, and syncs what was appended if that is much, so that no append has
+    /// to. For a background thread.
+    ///
+    /// # Errors
+    /// If the disk or the registry refuses. The log goes on.
+    pub fn take_care(&self) -> Result<(), LogError> {
+        if self.wants_spare() {
+            self.prepare_spare().map_err(|fault| LogError::NotSynced { fault: Arc::new(fault) })?;
+        }
+        let is_due = self.tail.lock().is_due();
+        if is_due { self.sync() } else { Ok(()) }
+    }
+
     fn wait(&self, slot: &Arc<Slot>, durability: Durability) -> Verdict {
         let mut patience = match durability {
             Durability::Buffered => YIELDS,
@@ -279,6 +319,14 @@ impl Log {
             self.tail.lock().synced(&plan, result);
         }
     }
+}
+
+/// Whether a group may be appended.
+fn check(payload: &Bytes, count: u32) -> Result<(), LogError> {
+    if payload.len() as u64 > PAYLOAD_MAX {
+        return Err(LogError::TooLarge { len: payload.len() as u64, max: PAYLOAD_MAX });
+    }
+    if count == 0 { Err(LogError::NoNumbers) } else { Ok(()) }
 }
 
 /// A part taken on; whatever happens, it is left again.

@@ -15,6 +15,7 @@ use crate::{SeqNo, segment::EXTENT_PAGES_MIN};
 pub struct LogOptions {
     extent_pages: u64,
     first: SeqNo,
+    durability: Durability,
 }
 
 /// What an append waits for.
@@ -33,7 +34,11 @@ pub enum Durability {
 
 impl Default for LogOptions {
     fn default() -> Self {
-        Self { extent_pages: (64 << 20) / (2 * PAGE_LEN as u64), first: SeqNo::FIRST }
+        Self {
+            extent_pages: (64 << 20) / (2 * PAGE_LEN as u64),
+            first: SeqNo::FIRST,
+            durability: Durability::Synced,
+        }
     }
 }
 
@@ -52,6 +57,18 @@ impl LogOptions {
     pub const fn first_seq(mut self, seq: SeqNo) -> Self {
         self.first = seq;
         self
+    }
+
+    /// What most appends will wait for ([`Synced`](Durability::Synced)): the first segments are made for that, later
+    /// ones for what was asked for meanwhile.
+    #[must_use]
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    pub(crate) const fn expected(&self) -> Durability {
+        self.durability
     }
 
     pub(crate) const fn first(&self) -> SeqNo {

@@ -86,10 +86,25 @@ impl Queue {
         durability: Durability,
         slot: &Arc<Slot>,
     ) -> Seqs {
-        let seqs = Seqs::new(self.next, self.next.plus(u64::from(count)));
-        self.next = seqs.next;
+        let seqs = self.number(count);
         self.bytes += payload.len();
         self.waiting.push(Entry::changes(seqs, payload, durability, slot.clone()));
+        seqs
+    }
+
+    /// Gives out the next `count` numbers to a group that its own thread writes at once, if nobody is ahead of it:
+    /// that thread is the writer then.
+    pub(crate) fn pass(&mut self, count: u32) -> Option<Seqs> {
+        let is_free = self.writer == Role::Vacant && self.waiting.is_empty();
+        is_free.then(|| {
+            self.writer = Role::Taken;
+            self.number(count)
+        })
+    }
+
+    fn number(&mut self, count: u32) -> Seqs {
+        let seqs = Seqs::new(self.next, self.next.plus(u64::from(count)));
+        self.next = seqs.next;
         seqs
     }
 

@@ -12,7 +12,13 @@
 mod entry;
 mod place;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use lsm_io::{Epoch, EpochWorker};
 
@@ -25,6 +31,7 @@ use crate::{
     header::{Header, Predecessor},
     piece::Origin,
     segment::Position,
+    slot::Verdict,
 };
 
 /// What the tail needs of the world.
@@ -32,6 +39,8 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) depot: Depot,
     pub(crate) worker: Arc<EpochWorker>,
+    /// Whether somebody should prepare a segment, or sync what was appended.
+    pub(crate) wants_care: AtomicBool,
 }
 
 /// The end of the log.
@@ -124,6 +133,18 @@ impl Tail {
         }
     }
 
+    /// Writes a group whose caller waits for nothing but this.
+    pub(crate) fn write_alone(&mut self, cx: &Context, entry: Entry) -> Verdict {
+        self.unsynced.push_back(entry);
+        if let Err(fault) = self.write_out(cx, Hand::Now) {
+            return Err(self.fail(fault));
+        }
+        if let Some(entry) = self.unsynced.back_mut() {
+            entry.settle_if(Durability::Buffered);
+        }
+        Ok(())
+    }
+
     /// Writes `entries`, all of which wait for a sync, and syncs, in one go.
     pub(crate) fn write_and_sync(&mut self, cx: &Context, entries: Vec<Entry>) {
         self.unsynced.extend(entries);
@@ -140,6 +161,11 @@ impl Tail {
     /// Whether everything written is durable, so that a sync holds up nobody.
     pub(crate) fn is_clean(&self) -> bool {
         self.unsynced.is_empty()
+    }
+
+    /// Whether so much waits to become durable that a sync should not be left to whoever needs one.
+    pub(crate) fn is_due(&self) -> bool {
+        self.place.as_ref().is_some_and(Place::is_due)
     }
 
     /// Puts a segment to use, if none is, and carries over what was acknowledged.
@@ -219,34 +245,34 @@ impl Tail {
             let unwritten = self.unsynced.iter().rev().take_while(|entry| entry.end.is_none()).count();
             let Some(place) = self.place.as_mut().filter(|_| unwritten > 0) else { return Ok(()) };
             let first = self.unsynced.len() - unwritten;
-            let mut end = place.end;
-            let mut ends = Vec::new();
+            let (mut end, mut fitting) = (place.end, 0);
             for entry in self.unsynced.range(first..) {
                 let after = entry.end_after(end);
                 if after.0 > place.record.extent_len() {
                     break;
                 }
-                end = after;
-                ends.push(end);
+                (end, fitting) = (after, fitting + 1);
             }
-            if ends.is_empty() {
+            if fitting == 0 {
                 let len = self.unsynced[first].body.payload().len() as u64;
                 self.rotate(cx, end_of_frame(Position::FRAMES, len))?;
                 continue;
             }
             let mut strip = place.strip(end);
-            for entry in self.unsynced.range(first..first + ends.len()) {
+            for entry in self.unsynced.range_mut(first..first + fitting) {
                 entry.encode(&mut strip, Origin::Appended, self.base.next);
+                entry.end = Some(strip.end());
             }
             if end > place.end {
-                place.append(strip);
                 place.marked = self.base.next;
+            }
+            let was_due = place.is_due();
+            place.append(strip);
+            if place.is_due() && !was_due {
+                cx.wants_care.store(true, Ordering::Relaxed);
             }
             if hand == Hand::Now {
                 place.hand_over(cx)?;
-            }
-            for (entry, end) in self.unsynced.range_mut(first..).zip(ends) {
-                entry.end = Some(end);
             }
         }
     }
@@ -295,6 +321,7 @@ impl Tail {
         let end = self.unsynced.range(..carried).fold(Position::FRAMES, |end, entry| entry.end_after(end));
         let room = Position(end.round_up().0 + needed.0);
         let record = cx.depot.take(room.round_up().page())?;
+        cx.wants_care.store(true, Ordering::Relaxed);
         self.generation += 1;
         let activated = self.activate(cx, record, carried, end);
         if activated.is_err() {

@@ -86,19 +86,20 @@ impl Wake for Bell {
 }
 
 impl Threads {
-    /// Starts one thread that flushes, one that heals, and `compactors` that compact.
+    /// Starts one thread that keeps the log ready, one that flushes, one that heals, and `compactors` that compact.
     ///
     /// # Errors
     /// If the system refuses a thread; those that were started end with the bell.
     pub(crate) fn start(engine: &Arc<Engine>, compactors: usize) -> Result<Self, Error> {
         let mut threads = Self::default();
-        threads.spawn("resilver-flush", engine, flush_round)?;
-        threads.spawn("resilver-heal", engine, heal_round)?;
+        threads.spawn("resilver-log", engine, |engine| &engine.log_bell, log_round)?;
+        threads.spawn("resilver-flush", engine, main_bell, flush_round)?;
+        threads.spawn("resilver-heal", engine, main_bell, heal_round)?;
         if let Some(schedule) = engine.schedule() {
-            threads.spawn("resilver-scrub", engine, scrub_round(schedule))?;
+            threads.spawn("resilver-scrub", engine, main_bell, scrub_round(schedule))?;
         }
         for _ in 0..compactors {
-            threads.spawn("resilver-compact", engine, compact_round)?;
+            threads.spawn("resilver-compact", engine, main_bell, compact_round)?;
         }
         Ok(threads)
     }
@@ -107,10 +108,12 @@ impl Threads {
         &mut self,
         name: &str,
         engine: &Arc<Engine>,
+        bell: impl Fn(&Engine) -> &Bell + Send + 'static,
         round: impl FnMut(&Engine) -> Result<Work, Error> + Send + 'static,
     ) -> Result<(), Error> {
         let engine = engine.clone();
-        let thread = std::thread::Builder::new().name(name.into()).spawn(move || serve(&engine, round));
+        let thread =
+            std::thread::Builder::new().name(name.into()).spawn(move || serve(&engine, bell(&engine), round));
         self.handles.push(thread.map_err(|cause| Error::NoThread { cause })?);
         Ok(())
     }
@@ -118,6 +121,7 @@ impl Threads {
     /// Ends all threads, each after what it is at.
     pub(crate) fn stop(&mut self, engine: &Engine) {
         engine.bell.end();
+        engine.log_bell.end();
         engine.pacer.wake();
         for handle in self.handles.drain(..) {
             if handle.join().is_err() {
@@ -134,18 +138,23 @@ enum Work {
     Nothing,
 }
 
-fn serve(engine: &Engine, mut round: impl FnMut(&Engine) -> Result<Work, Error>) {
+/// What most threads hear.
+fn main_bell(engine: &Engine) -> &Bell {
+    &engine.bell
+}
+
+fn serve(engine: &Engine, bell: &Bell, mut round: impl FnMut(&Engine) -> Result<Work, Error>) {
     loop {
-        let heard = engine.bell.rings();
+        let heard = bell.rings();
         let goes_on = match round(engine) {
-            Ok(Work::Done) => !engine.bell.is_over(),
-            Ok(Work::Nothing) => engine.bell.wait(heard, NAP),
+            Ok(Work::Done) => !bell.is_over(),
+            Ok(Work::Nothing) => bell.wait(heard, NAP),
             Err(error) => {
-                if engine.bell.is_over() {
+                if bell.is_over() {
                     return;
                 }
                 log::error!("background work failed and is tried again: {error}");
-                engine.bell.wait(engine.bell.rings(), PAUSE)
+                bell.wait(bell.rings(), PAUSE)
             }
         };
         if !goes_on {
@@ -165,7 +174,6 @@ fn flush_round(engine: &Engine) -> Result<Work, Error> {
         engine.bell.ring();
         return Ok(Work::Done);
     }
-    engine.prepare_log()?;
     engine.mark_ends();
     engine.store.sweep()?;
     Ok(Work::Nothing)
@@ -178,6 +186,12 @@ fn compact_round(engine: &Engine) -> Result<Work, Error> {
     engine.update_pressure();
     engine.bell.ring();
     Ok(Work::Done)
+}
+
+/// Keeps the log ready for whoever writes, also while a flush runs.
+fn log_round(engine: &Engine) -> Result<Work, Error> {
+    engine.take_care_of_log()?;
+    Ok(Work::Nothing)
 }
 
 /// Writes what is to be on record, heals one file, and rests as long as that took.

@@ -47,6 +47,8 @@ pub(crate) struct Engine {
     log: Option<Log>,
     pub(crate) worker: Arc<EpochWorker>,
     pub(crate) bell: Arc<Bell>,
+    /// Rung for the thread that keeps the log ready.
+    pub(crate) log_bell: Bell,
     pub(crate) pacer: Pacer,
     pub(crate) latency: Arc<Latency>,
     pub(crate) ledger: LedgerKeeper,
@@ -83,6 +85,7 @@ impl Engine {
             log,
             worker,
             bell,
+            log_bell: Bell::default(),
             is_closed: AtomicBool::new(false),
             lock: Mutex::new(lock),
             durable,
@@ -126,7 +129,7 @@ impl Engine {
         if let Err((_, error)) = appended {
             return Err(error.into());
         }
-        self.after_write();
+        self.after_write(log);
         Ok(())
     }
 
@@ -140,7 +143,10 @@ impl Engine {
     }
 
     /// What fails here is not the write's failure: that is in the log by now, and shows.
-    fn after_write(&self) {
+    fn after_write(&self, log: &Log) {
+        if log.wants_care() && self.options.background == Background::Threads {
+            self.log_bell.ring();
+        }
         let (active, _) = self.store.memtable_bytes();
         if active >= self.options.memtable_bytes {
             self.store.seal_full(self.options.memtable_bytes);
@@ -191,10 +197,12 @@ impl Engine {
     pub(crate) fn flush_one(&self) -> Result<bool, Error> {
         let log = self.log.as_ref().ok_or(Error::ReadOnly)?;
         let Some(job) = self.store.plan_flush() else { return Ok(false) };
+        let flush = self.pacer.flush_begins(job.memtable_bytes());
         if log.durable().get() <= job.upto().get() {
             log.sync()?;
         }
         self.store.run_flush(job, &|| self.bell.is_over())?;
+        self.pacer.flush_done(flush);
         Ok(true)
     }
 
@@ -327,12 +335,9 @@ impl Engine {
         if snapshot.engine.number == self.number { Ok(()) } else { Err(Error::ForeignSnapshot) }
     }
 
-    /// Prepares the next segment of the log, if none stands ready.
-    pub(crate) fn prepare_log(&self) -> Result<(), Error> {
-        if let Some(log) = self.log.as_ref().filter(|log| log.wants_spare()) {
-            log.prepare_spare().map_err(|fault| LogError::NotSynced { fault: Arc::new(fault) })?;
-        }
-        Ok(())
+    /// Has the next segment of the log stand ready, and little of it waiting to be synced.
+    pub(crate) fn take_care_of_log(&self) -> Result<(), Error> {
+        Ok(self.log.as_ref().map_or(Ok(()), Log::take_care)?)
     }
 
     /// Says so once, makes everything durable and lets the lock go. The threads have ended before.

@@ -221,8 +221,10 @@ fn take_up_log(
     let scan = || scan_log(&store.keeper().catalog(), store.dir(), options);
     let recovery = scanned.map_or_else(scan, Ok)?;
     let first = store.visible().get() + 1;
-    let log_options =
-        LogOptions::default().segment_bytes(options.segment_bytes).first_seq(lsm_wal::SeqNo::new(first));
+    let log_options = LogOptions::default()
+        .segment_bytes(options.segment_bytes)
+        .first_seq(lsm_wal::SeqNo::new(first))
+        .durability(options.durability.into());
     let journal = Arc::new(Journal::new(store.clone()));
     let log =
         recovery.open(worker.clone(), journal, log_options).map_err(|cause| Error::LogRefused { cause })?;

@@ -50,6 +50,12 @@ impl FlushJob<'_> {
     pub fn upto(&self) -> SeqNo {
         self.part.upto
     }
+
+    /// Bytes of the memtables that it makes tables of.
+    #[must_use]
+    pub fn memtable_bytes(&self) -> u64 {
+        self.part.memtables.iter().map(|memtable| memtable.bytes()).sum()
+    }
 }
 
 impl Store {

@@ -1,6 +1,9 @@
 //! From what was recovered to a log that goes on.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use bytes::Bytes;
 use lsm_io::EpochWorker;
@@ -41,7 +44,7 @@ impl Recovery {
     ) -> Result<Log, Fault> {
         let at = self.at.clone();
         let depot = Depot::new(at.fs, at.dir, at.store, options, registry, self.highest.next());
-        let cx = Context { depot, worker };
+        let cx = Context { depot, worker, wants_care: AtomicBool::new(false) };
         let Seam { base, mut carried, kept } = self.seam(options);
         let behind = carried.back().map_or(base.next, |entry| entry.seqs.next);
         let told = behind.max(self.outline.next);

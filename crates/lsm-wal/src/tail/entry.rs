@@ -20,8 +20,18 @@ pub(crate) struct Entry {
     /// Where it ends in the segment in use, once it is written there.
     pub(crate) end: Option<Position>,
     durability: Durability,
-    /// Who waits for it.
-    waiter: Option<Arc<Slot>>,
+    waiter: Waiter,
+}
+
+/// Who waits for an entry.
+#[derive(Debug)]
+enum Waiter {
+    /// Nobody any more: it was acknowledged, or it is void.
+    Nobody,
+    /// Whoever writes it, and is told by the writing itself.
+    Writer,
+    /// Whoever looks there.
+    Slot(Arc<Slot>),
 }
 
 /// What an entry puts into the log.
@@ -41,23 +51,30 @@ pub(crate) enum Body {
 
 impl Entry {
     pub(crate) fn changes(seqs: Seqs, payload: Bytes, durability: Durability, waiter: Arc<Slot>) -> Self {
-        Self { seqs, body: Body::Changes(payload), end: None, durability, waiter: Some(waiter) }
+        Self { seqs, body: Body::Changes(payload), end: None, durability, waiter: Waiter::Slot(waiter) }
+    }
+
+    /// Buffered changes that are written by the thread that waits for them.
+    pub(crate) fn alone(seqs: Seqs, payload: Bytes) -> Self {
+        let (body, durability) = (Body::Changes(payload), Durability::Buffered);
+        Self { seqs, body, end: None, durability, waiter: Waiter::Writer }
     }
 
     /// Somebody waits until everything below `next` is durable.
     pub(crate) fn sync(next: SeqNo, waiter: Arc<Slot>) -> Self {
         let seqs = Seqs::new(next, next);
-        Self { seqs, body: Body::Nothing, end: None, durability: Durability::Synced, waiter: Some(waiter) }
+        let waiter = Waiter::Slot(waiter);
+        Self { seqs, body: Body::Nothing, end: None, durability: Durability::Synced, waiter }
     }
 
     /// What was acknowledged before, from an earlier segment.
     pub(crate) fn carried(seqs: Seqs, body: Body) -> Self {
-        Self { seqs, body, end: None, durability: Durability::Buffered, waiter: None }
+        Self { seqs, body, end: None, durability: Durability::Buffered, waiter: Waiter::Nobody }
     }
 
     pub(crate) fn mark(next: SeqNo) -> Self {
         let seqs = Seqs::new(next, next);
-        Self { seqs, body: Body::Mark, end: None, durability: Durability::Buffered, waiter: None }
+        Self::carried(seqs, Body::Mark)
     }
 
     pub(crate) fn durability(&self) -> Durability {
@@ -65,18 +82,27 @@ impl Entry {
     }
 
     pub(crate) fn waiter(&self) -> Option<&Arc<Slot>> {
-        self.waiter.as_ref()
+        match &self.waiter {
+            Waiter::Slot(slot) => Some(slot),
+            Waiter::Nobody | Waiter::Writer => None,
+        }
     }
 
     /// Whether nobody waits for it any more: it was acknowledged, or it is void.
     pub(crate) fn is_settled(&self) -> bool {
-        self.waiter.is_none()
+        matches!(self.waiter, Waiter::Nobody)
     }
 
     /// Tells whoever waits, if anybody still does.
     pub(crate) fn settle(&mut self, verdict: Verdict) -> bool {
-        let waiter = self.waiter.take();
-        waiter.inspect(|waiter| waiter.settle(verdict)).is_some()
+        match std::mem::replace(&mut self.waiter, Waiter::Nobody) {
+            Waiter::Nobody => false,
+            Waiter::Writer => true,
+            Waiter::Slot(slot) => {
+                slot.settle(verdict);
+                true
+            }
+        }
     }
 
     /// Acknowledges it, if it is written and waits for `durability`.
@@ -129,8 +155,8 @@ impl Body {
 /// A group that a panic left behind is heard of all the same.
 impl Drop for Entry {
     fn drop(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            waiter.settle(Err(Arc::new(Fault::Write(lsm_io::Cause::Panicked))));
+        if let Waiter::Slot(slot) = &self.waiter {
+            slot.settle(Err(Arc::new(Fault::Write(lsm_io::Cause::Panicked))));
         }
     }
 }

@@ -16,6 +16,10 @@ use crate::{
 /// Once the second extent lacks so many bytes it gets them, though nothing waits for a sync.
 const LAG_MAX: u64 = 256 << 10;
 
+/// Once so much was appended since the last sync, the next is due: who fills the segment syncs the rest of it, and
+/// everybody waits for that.
+const DUE_LEN: u64 = 1 << 20;
+
 /// A segment in use.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -27,9 +31,14 @@ pub(super) struct Place {
     /// The highest watermark stated in it.
     pub(super) marked: SeqNo,
     salter: Salter,
-    /// What extent A has and extent B has not, in order and without a gap up to `end`.
-    lagging: Vec<(Position, Image)>,
-    /// What is not handed over yet.
+    /// What extent A has, up to `handed`, and extent B has not, up to `end`.
+    lag: Vec<u8>,
+    lag_start: Position,
+    /// Up to where extent A was handed over.
+    handed: Position,
+    /// Up to where a sync was asked for.
+    asked: Position,
+    /// What is not handed over yet and ends with a sync.
     held: Epoch,
 }
 
@@ -37,9 +46,19 @@ impl Place {
     pub(super) fn open(cx: &Context, record: SegmentRecord, generation: u64) -> Result<Self, Fault> {
         let target = Target::open(cx.depot.fs.clone(), &record.path(&cx.depot.dir))
             .map_err(|cause| Fault::Prepare { record, cause })?;
-        let (salter, end, lagging) = (Salter::new(record.uid), Position::FRAMES, Vec::new());
-        let (marked, held) = (SeqNo::default(), Epoch::new());
-        Ok(Self { target, record, generation, end, marked, salter, lagging, held })
+        Ok(Self {
+            target,
+            record,
+            generation,
+            end: Position::FRAMES,
+            marked: SeqNo::default(),
+            salter: Salter::new(record.uid),
+            lag: Vec::new(),
+            lag_start: Position::FRAMES,
+            handed: Position::FRAMES,
+            asked: Position::FRAMES,
+            held: Epoch::new(),
+        })
     }
 
     /// This segment as the one before another, nothing behind `end` counting.
@@ -47,45 +66,48 @@ impl Place {
         Predecessor { number: self.record.number, uid: self.record.uid, end }
     }
 
-    /// An empty run at the end, with room up to `end`.
-    pub(super) fn strip(&self, end: Position) -> Strip {
-        Strip::new(self.salter, self.end, (end.round_up().0 - self.end.0) as usize)
+    /// The run that ends at the end, to be continued up to `end` and given back to [`append`](Self::append).
+    pub(super) fn strip(&mut self, end: Position) -> Strip {
+        let mut bytes = std::mem::take(&mut self.lag);
+        bytes.reserve((end.0 - self.end.0) as usize);
+        Strip::new(self.salter, self.lag_start, bytes)
     }
 
-    /// Puts a run of frames behind the end, into extent A. It is handed over with the next hand-over or sync.
-    pub(super) fn append(&mut self, mut strip: Strip) {
-        let (start, end) = (strip.start(), strip.end());
-        if end == start {
-            return;
-        }
-        debug_assert!(start == self.end && end.0 <= self.record.extent_len());
-        // A page that is written for the first time is written whole, so that the kernel need not read it.
-        if start.round_up() < end || start.in_page() == 0 {
-            strip.fill_page();
-        }
-        let image = Image::from(strip.into_bytes());
-        let held = std::mem::take(&mut self.held);
-        self.held = held.write(&self.target, self.offset(Extent::A, start), image.clone());
-        self.lagging.push((start, image));
-        self.end = end;
-        if end.0 - self.lagging[0].0.0 >= LAG_MAX {
-            self.mirror();
-        }
+    /// Takes the run back, longer than before. What was added is handed over with the next hand-over or sync.
+    pub(super) fn append(&mut self, strip: Strip) {
+        let end = strip.end();
+        debug_assert!(self.end <= end && end.0 <= self.record.extent_len());
+        (self.lag, self.end) = (strip.into_bytes(), end);
     }
 
-    /// Hands over what was appended.
+    /// Hands over what was appended; the second extent's share once that is much.
     pub(super) fn hand_over(&mut self, cx: &Context) -> Result<(), Fault> {
         let held = std::mem::take(&mut self.held);
-        match held.is_empty() {
-            true => Ok(()),
-            false => commit(cx, held.durability(Durability::Buffered)),
+        if !held.is_empty() {
+            commit(cx, held.durability(Durability::Buffered))?;
         }
+        if self.handed < self.end {
+            write(cx, &self.target, self.offset(Extent::A, self.handed), self.unhanded())?;
+            self.handed = self.end;
+        }
+        if self.lag.len() as u64 >= LAG_MAX {
+            write(cx, &self.target, self.offset(Extent::B, self.lag_start), &self.lag)?;
+            self.lag.clear();
+            self.lag_start = self.end;
+        }
+        Ok(())
+    }
+
+    /// Whether much was appended that no sync was asked for.
+    pub(super) fn is_due(&self) -> bool {
+        self.end.0 - self.asked.0 >= DUE_LEN
     }
 
     /// Ends the page, and gives extent B what it lacks.
     pub(super) fn seal(&mut self) {
+        self.hold();
         self.end = self.end.round_up();
-        self.mirror();
+        (self.lag_start, self.handed, self.asked) = (self.end, self.end, self.end);
     }
 
     /// Ends the page, gives extent B what it lacks, and plans the sync of all of it.
@@ -109,15 +131,28 @@ impl Place {
         commit(cx, epoch)
     }
 
-    fn mirror(&mut self) {
-        let lagging = std::mem::take(&mut self.lagging);
-        let Some((start, first)) = lagging.first() else { return };
-        let image = match &lagging[..] {
-            [_] => first.clone(),
-            _ => Image::from(joined(&lagging, *start)),
-        };
-        let held = std::mem::take(&mut self.held);
-        self.held = held.write(&self.target, self.offset(Extent::B, *start), image);
+    /// Puts what extent A has not yet, and what extent B lacks, into the epoch that a sync ends.
+    fn hold(&mut self) {
+        if self.lag.is_empty() {
+            return;
+        }
+        let (offset_a, offset_b) =
+            (self.offset(Extent::A, self.handed), self.offset(Extent::B, self.lag_start));
+        let mut held = std::mem::take(&mut self.held);
+        // Where extent A has nothing of it yet, both get the same image.
+        let all = self.handed == self.lag_start;
+        if !all && self.handed < self.end {
+            held = held.write(&self.target, offset_a, self.unhanded().to_vec());
+        }
+        let image = Image::from(std::mem::take(&mut self.lag));
+        if all {
+            held = held.write(&self.target, offset_a, image.clone());
+        }
+        self.held = held.write(&self.target, offset_b, image);
+    }
+
+    fn unhanded(&self) -> &[u8] {
+        &self.lag[(self.handed.0 - self.lag_start.0) as usize..]
     }
 
     fn offset(&self, extent: Extent, position: Position) -> FileOffset {
@@ -125,14 +160,9 @@ impl Place {
     }
 }
 
-/// Runs that follow each other as one: each may have zeros behind its frames, where the next one stands.
-fn joined(runs: &[(Position, Image)], start: Position) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(runs.iter().map(|(_, image)| image.as_slice().len()).sum());
-    for (position, image) in runs {
-        bytes.resize((position.0 - start.0) as usize, 0);
-        bytes.extend_from_slice(image.as_slice());
-    }
-    bytes
+/// Hands bytes over at once.
+fn write(cx: &Context, target: &Arc<Target>, offset: FileOffset, bytes: &[u8]) -> Result<(), Fault> {
+    cx.worker.write(Lane::Log, target, offset, bytes).map_err(Fault::Write)
 }
 
 /// Has an epoch done, and tells a failed write from a failed sync.
