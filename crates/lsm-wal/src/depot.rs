@@ -44,7 +44,7 @@ pub(crate) struct Depot {
 
 /// Where the zeros of a new segment are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Zeros {
+pub(crate) enum Zeros {
     /// On the medium: a sync of what is written over them changes nothing but bytes.
     Written,
     /// Nowhere: the room is reserved and reads as zeros. Half the writing, for a log that nobody waits for.
@@ -54,7 +54,14 @@ enum Zeros {
 #[derive(Debug)]
 struct Stock {
     next: SegmentNo,
-    ready: Option<SegmentRecord>,
+    ready: Option<Blank>,
+}
+
+/// A segment that was never used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blank {
+    pub(crate) record: SegmentRecord,
+    pub(crate) zeros: Zeros,
 }
 
 impl Depot {
@@ -72,24 +79,35 @@ impl Depot {
     }
 
     /// Says that somebody waits for a sync: the next segment is zeroed ahead, so that syncs write bytes alone and
-    /// not where they stand.
-    pub(crate) fn is_waited_for(&self) {
-        self.waited_for.store(true, Ordering::Relaxed);
+    /// not where they stand. True if nobody said so since the last one was made.
+    pub(crate) fn wait_for_syncs(&self) -> bool {
+        !self.is_waited_for() && !self.waited_for.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.waited_for.load(Ordering::Relaxed)
     }
 
     pub(crate) fn wants_spare(&self) -> bool {
-        self.stock.lock().ready.is_none()
+        let ready = self.stock.lock().ready;
+        ready.is_none_or(|blank| blank.zeros == Zeros::Holes && self.is_waited_for())
+    }
+
+    /// Whether what stands ready is zeroed ahead.
+    pub(crate) fn has_zeroed(&self) -> bool {
+        self.stock.lock().ready.is_some_and(|blank| blank.zeros == Zeros::Written)
     }
 
     /// The segment that is ready, if there is one.
     pub(crate) fn spare(&self) -> Option<SegmentRecord> {
-        self.stock.lock().ready
+        self.stock.lock().ready.map(|blank| blank.record)
     }
 
     /// Makes a segment ready, unless one is.
     pub(crate) fn stock_up(&self) -> Result<(), Fault> {
         let _alone = self.making.lock();
         if self.wants_spare() {
+            self.clear();
             let made = self.make(self.options.extent_pages())?;
             self.stock.lock().ready = Some(made);
         }
@@ -97,7 +115,7 @@ impl Depot {
     }
 
     /// A segment whose extents have at least `pages` pages.
-    pub(crate) fn take(&self, pages: u64) -> Result<SegmentRecord, Fault> {
+    pub(crate) fn take(&self, pages: u64) -> Result<Blank, Fault> {
         if let Some(ready) = self.take_ready(pages) {
             return Ok(ready);
         }
@@ -111,9 +129,9 @@ impl Depot {
         self.make(pages.max(self.options.extent_pages()))
     }
 
-    fn take_ready(&self, pages: u64) -> Option<SegmentRecord> {
+    fn take_ready(&self, pages: u64) -> Option<Blank> {
         let mut stock = self.stock.lock();
-        stock.ready.take_if(|spare| spare.extent_pages >= pages)
+        stock.ready.take_if(|spare| spare.record.extent_pages >= pages)
     }
 
     /// Deletes the segment that stands ready.
@@ -121,7 +139,7 @@ impl Depot {
         let spare = self.stock.lock().ready.take();
         if let Some(spare) = spare {
             // What is left behind is an unrecorded file, which recovery reports.
-            let _ = self.fs.remove(&spare.path(&self.dir));
+            let _ = self.fs.remove(&spare.record.path(&self.dir));
         }
     }
 
@@ -130,7 +148,7 @@ impl Depot {
         self.registry.record(&record).map_err(|cause| Fault::Record { record, cause })
     }
 
-    fn make(&self, extent_pages: u64) -> Result<SegmentRecord, Fault> {
+    fn make(&self, extent_pages: u64) -> Result<Blank, Fault> {
         let number = {
             let mut stock = self.stock.lock();
             let number = stock.next;
@@ -145,7 +163,7 @@ impl Depot {
             let _ = self.fs.remove(&record.path(&self.dir));
             return Err(Fault::Prepare { record, cause });
         }
-        Ok(record)
+        Ok(Blank { record, zeros })
     }
 
     fn make_file(&self, record: &SegmentRecord, zeros: Zeros) -> Result<(), IoError> {

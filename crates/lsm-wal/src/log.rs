@@ -123,8 +123,8 @@ impl Log {
     ) -> Result<Pending<'_>, LogError> {
         let payload = payload.into();
         check(&payload, count)?;
-        if durability == Durability::Synced {
-            self.cx.depot.is_waited_for();
+        if durability == Durability::Synced && self.cx.depot.wait_for_syncs() {
+            self.cx.wants_care.store(true, Ordering::Relaxed);
         }
         let slot = Arc::new(Slot::default());
         let mut queue = self.queue.lock();
@@ -254,7 +254,8 @@ impl Log {
         wanted.load(Ordering::Relaxed) && wanted.swap(false, Ordering::Relaxed)
     }
 
-    /// Prepares a segment if none stands ready, and syncs what was appended if that is much, so that no append has
+    /// Prepares a segment if none stands ready, goes on in it if groups wait for syncs and it is zeroed ahead while
+    /// the one in use is not, and syncs what was appended if that is much, so that no append has
     /// to. For a background thread.
     ///
     /// # Errors
@@ -263,7 +264,13 @@ impl Log {
         if self.wants_spare() {
             self.prepare_spare().map_err(|fault| LogError::NotSynced { fault: Arc::new(fault) })?;
         }
-        let is_due = self.tail.lock().is_due();
+        let (is_due, has_holes) = {
+            let tail = self.tail.lock();
+            (tail.is_due(), tail.has_holes())
+        };
+        if has_holes && self.cx.depot.has_zeroed() {
+            return self.rotate();
+        }
         if is_due { self.sync() } else { Ok(()) }
     }
 

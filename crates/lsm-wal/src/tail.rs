@@ -26,7 +26,7 @@ pub(crate) use self::entry::{Body, Entry};
 use self::place::Place;
 use crate::{
     Durability, Fault, SegmentRecord, SeqNo,
-    depot::Depot,
+    depot::{Blank, Depot, Zeros},
     frame::end_of_frame,
     header::{Header, Predecessor},
     piece::Origin,
@@ -166,6 +166,11 @@ impl Tail {
     /// Whether so much waits to become durable that a sync should not be left to whoever needs one.
     pub(crate) fn is_due(&self) -> bool {
         self.place.as_ref().is_some_and(Place::is_due)
+    }
+
+    /// Whether the segment in use is one of which each sync has to note where its bytes stand.
+    pub(crate) fn has_holes(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.zeros == Zeros::Holes)
     }
 
     /// Puts a segment to use, if none is, and carries over what was acknowledged.
@@ -320,24 +325,18 @@ impl Tail {
         let carried = self.unsynced.iter().take_while(|entry| entry.is_settled()).count();
         let end = self.unsynced.range(..carried).fold(Position::FRAMES, |end, entry| entry.end_after(end));
         let room = Position(end.round_up().0 + needed.0);
-        let record = cx.depot.take(room.round_up().page())?;
+        let blank = cx.depot.take(room.round_up().page())?;
         cx.wants_care.store(true, Ordering::Relaxed);
         self.generation += 1;
-        let activated = self.activate(cx, record, carried, end);
+        let activated = self.activate(cx, blank, carried, end);
         if activated.is_err() {
-            self.dead.push(record);
+            self.dead.push(blank.record);
         }
         activated
     }
 
-    fn activate(
-        &mut self,
-        cx: &Context,
-        record: SegmentRecord,
-        carried: usize,
-        end: Position,
-    ) -> Result<(), Fault> {
-        let mut place = Place::open(cx, record, self.generation)?;
+    fn activate(&mut self, cx: &Context, blank: Blank, carried: usize, end: Position) -> Result<(), Fault> {
+        let (record, mut place) = (blank.record, Place::open(cx, blank, self.generation)?);
         let mut strip = place.strip(end);
         let mut next = self.base.next;
         for entry in self.unsynced.range(..carried) {

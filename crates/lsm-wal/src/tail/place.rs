@@ -7,6 +7,7 @@ use lsm_io::{Cause, Durability, Epoch, FileOffset, Image, Lane, Op, Target};
 use super::{Context, SyncPlan};
 use crate::{
     Fault, SegmentRecord, SeqNo,
+    depot::{Blank, Zeros},
     frame::Strip,
     header::{Header, Predecessor},
     piece::Salter,
@@ -25,6 +26,7 @@ const DUE_LEN: u64 = 1 << 20;
 pub(super) struct Place {
     pub(super) target: Arc<Target>,
     pub(super) record: SegmentRecord,
+    pub(super) zeros: Zeros,
     pub(super) generation: u64,
     /// Where the next frame goes.
     pub(super) end: Position,
@@ -43,12 +45,14 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn open(cx: &Context, record: SegmentRecord, generation: u64) -> Result<Self, Fault> {
+    pub(super) fn open(cx: &Context, blank: Blank, generation: u64) -> Result<Self, Fault> {
+        let Blank { record, zeros } = blank;
         let target = Target::open(cx.depot.fs.clone(), &record.path(&cx.depot.dir))
             .map_err(|cause| Fault::Prepare { record, cause })?;
         Ok(Self {
             target,
             record,
+            zeros,
             generation,
             end: Position::FRAMES,
             marked: SeqNo::default(),
