@@ -128,3 +128,39 @@ fn a_page_that_was_synced_is_never_written_again() {
         assert!(synced.len() > 10);
     }
 }
+
+#[test]
+fn a_log_that_is_waited_for_goes_on_in_a_segment_zeroed_ahead() {
+    let mut bench = Bench::new();
+    bench.options = bench.options.durability(Durability::Buffered);
+    let log = bench.open();
+    log.append("nobody waits", 1, Durability::Buffered).unwrap();
+    log.take_care().unwrap();
+    let (first, spare) = (log.current().unwrap(), log.spare().unwrap());
+    assert!(first.number < spare.number);
+    log.append("somebody waits", 1, Durability::Synced).unwrap();
+    assert!(log.wants_care());
+    log.take_care().unwrap();
+    let second = log.current().unwrap();
+    assert!(second.number > spare.number, "{second:?}");
+    log.append("and waits", 1, Durability::Synced).unwrap();
+    log.take_care().unwrap();
+    assert_eq!(log.current().unwrap(), second);
+    log.close().unwrap();
+    let payloads: Vec<_> = bench.replay().into_iter().map(|(_, payload)| payload).collect();
+    assert_eq!(payloads, [&b"nobody waits"[..], b"somebody waits", b"and waits"]);
+}
+
+#[test]
+fn care_syncs_what_is_much_and_leaves_little_alone() {
+    let mut bench = Bench::new();
+    bench.options = bench.options.segment_bytes(8 << 20);
+    let log = bench.open();
+    log.take_care().unwrap();
+    for (len, is_synced) in [(1000, false), (600 << 10, false), (600 << 10, true), (1000, false)] {
+        let seqs = log.append(vec![7; len], 1, Durability::Buffered).unwrap();
+        log.take_care().unwrap();
+        assert_eq!(log.durable() > seqs.first, is_synced, "{len} bytes");
+    }
+    assert_eq!(bench.replay().len(), 4);
+}
