@@ -18,9 +18,15 @@ mod builder;
 mod cell;
 mod cursor;
 mod error;
+mod heads;
 mod search;
 
+use alloc::sync::Arc;
+use core::ops::Deref;
+
 use bytes::Bytes;
+
+use self::heads::Heads;
 
 pub(crate) use builder::{Buckets, CellBuilder, NewCell};
 pub(crate) use cell::Cell;
@@ -58,19 +64,45 @@ impl Tail {
     }
 }
 
-/// A parsed cell block.
+/// A parsed cell block; clones are the same one.
 #[derive(Clone, Debug)]
-pub(crate) struct CellBlock {
+pub(crate) struct CellBlock(Arc<Parsed>);
+
+#[derive(Debug)]
+pub(crate) struct Parsed {
     bytes: Bytes,
     cells_len: u32,
     restarts: u32,
     buckets: u16,
     base_seq: u64,
+    heads: Option<Heads>,
+}
+
+impl Deref for CellBlock {
+    type Target = Parsed;
+
+    #[inline]
+    fn deref(&self) -> &Parsed {
+        &self.0
+    }
 }
 
 impl CellBlock {
     /// Checks the frame of a payload; its cells are checked as they are met.
     pub(crate) fn parse(bytes: Bytes) -> Result<Self, PayloadError> {
+        Ok(Self(Arc::new(Parsed::of(bytes)?)))
+    }
+
+    /// As [`parse`](Self::parse), for a block that is searched by key again and again.
+    pub(crate) fn parse_index(bytes: Bytes) -> Result<Self, PayloadError> {
+        let mut parsed = Parsed::of(bytes)?;
+        parsed.heads = Heads::of(&parsed)?;
+        Ok(Self(Arc::new(parsed)))
+    }
+}
+
+impl Parsed {
+    fn of(bytes: Bytes) -> Result<Self, PayloadError> {
         let cut = PayloadError { at: bytes.len(), what: "the block is shorter than its tail" };
         let (rest, tail) = bytes.split_last_chunk().ok_or(cut)?;
         let Tail { base_seq, restarts, buckets } = Tail::decode(*tail, rest.len())?;
@@ -79,7 +111,7 @@ impl CellBlock {
         let cells_len = cells_len
             .and_then(|len| u32::try_from(len).ok())
             .ok_or(PayloadError { at: rest.len(), what: "the number of restarts or buckets does not fit" })?;
-        let block = Self { bytes, cells_len, restarts, buckets, base_seq };
+        let block = Self { bytes, cells_len, restarts, buckets, base_seq, heads: None };
         let mut end = 0;
         for restart in 0..block.restarts() {
             let at = block.restart(restart);
@@ -100,6 +132,16 @@ impl CellBlock {
     /// The whole payload, to share slices of.
     pub(crate) const fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// How many cells it has, if it is an index block of which that is known.
+    pub(crate) fn children(&self) -> Option<usize> {
+        self.heads.as_ref().map(|_| self.restarts())
+    }
+
+    /// Bytes it keeps in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.heads.as_ref().map_or(0, Heads::len)
     }
 
     #[inline]

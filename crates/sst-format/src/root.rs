@@ -78,6 +78,12 @@ impl TableRoot {
         Ok(FileSalt::of(uid).at(BlockSpan { offset, len: Self::BLOCK_LEN as u32 }))
     }
 
+    /// How long its filter is; 0 without one.
+    #[must_use]
+    pub const fn filter_bytes(&self) -> u64 {
+        self.filter.len as u64
+    }
+
     /// The root as a descriptor repeats it.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! The walk never puts a key together: it knows how many bytes of the target the key before matched. A cell
 //! that shares more than that is before the target too; any other differs in the bytes it spells out.
 
-use core::cmp::Ordering;
+use core::{cmp::Ordering, ops::Range};
 
 use super::CellBlock;
 use super::buckets::Bucket;
@@ -36,6 +36,14 @@ pub(crate) struct Hit {
     pub(crate) is_key: bool,
 }
 
+/// The cell of an index block that leads on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChildHit {
+    pub(crate) cell: Cell,
+    /// How many stand before it, where that is known.
+    pub(crate) number: Option<usize>,
+}
+
 impl CellBlock {
     /// The first cell that is not before the target.
     pub(crate) fn lower_bound(
@@ -51,6 +59,33 @@ impl CellBlock {
                 Ok(cursor.cell().map(|cell| Hit { cell, is_key: cursor.key() == target.key }))
             }
         }
+    }
+
+    /// The first cell of an index block that is not before the target. No key is looked at where the heads decide.
+    #[inline]
+    pub(crate) fn child_over(
+        &self,
+        order: &KeyOrder,
+        target: Target<'_>,
+    ) -> Result<Option<ChildHit>, PayloadError> {
+        let (KeyOrder::Bytes, Some(heads)) = (order, &self.heads) else {
+            let hit = self.lower_bound(order, target)?;
+            return Ok(hit.map(|hit| ChildHit { cell: hit.cell, number: None }));
+        };
+        let Range { start: mut low, end: mut high } = heads.narrow(self.cells(), target.key);
+        while low < high {
+            let middle = low.midpoint(high);
+            let (cell, key) = self.restart_cell(middle)?;
+            if target.compare(order, key, cell.seq) == Ordering::Less {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        if low == self.restarts() {
+            return Ok(None);
+        }
+        Ok(Some(ChildHit { cell: self.cell_at(self.restart(low))?, number: Some(low) }))
     }
 
     /// The newest version of the target's key that is not newer than its sequence number.
@@ -74,7 +109,13 @@ impl CellBlock {
 
     /// The last restart whose cell is before the target, else the first.
     pub(super) fn restart_before(&self, order: &KeyOrder, target: Target<'_>) -> Result<usize, PayloadError> {
-        let (mut low, mut high) = (0, self.restarts());
+        let (mut low, mut high) = match (order, &self.heads) {
+            (KeyOrder::Bytes, Some(heads)) => {
+                let alike = heads.narrow(self.cells(), target.key);
+                (alike.start.saturating_sub(1), alike.end.max(1))
+            }
+            _ => (0, self.restarts()),
+        };
         while high - low > 1 {
             let middle = low.midpoint(high);
             let (cell, key) = self.restart_cell(middle)?;

@@ -44,8 +44,10 @@ impl Salvaged {
             fence.add_gap(&mut index, &self.order, gap, key, 0);
         }
         let sound = |cause| ReadError::payload(BlockSpan::default(), BlockKind::TopIndex, cause);
-        let top =
-            index.into_block().map(|block| CellBlock::parse(block.into()).map_err(sound)).transpose()?;
+        let top = index
+            .into_block()
+            .map(|block| CellBlock::parse_index(block.into()).map_err(sound))
+            .transpose()?;
         let root = TableRoot {
             levels: u16::from(top.is_some()),
             top_index: BlockSpan::default(),

@@ -16,13 +16,18 @@ pub struct Find<'a> {
     snapshot: SeqNo,
     hash: KeyHash,
     want: Want,
+    leaf: Option<usize>,
 }
 
 impl<'a> Find<'a> {
     #[inline]
-    pub(super) fn new(view: &'a TableView, key: &'a [u8], snapshot: SeqNo) -> Result<Self, ReadError> {
-        let hash = KeyHash::of_key(key);
-        let mut find = Self { view, key, snapshot, hash, want: Want::Nothing };
+    pub(super) fn new(
+        view: &'a TableView,
+        key: &'a [u8],
+        hash: KeyHash,
+        snapshot: SeqNo,
+    ) -> Result<Self, ReadError> {
+        let mut find = Self { view, key, snapshot, hash, want: Want::Nothing, leaf: None };
         match &view.filter {
             FilterState::OnDemand(span) => find.want = Want::Filter(*span),
             FilterState::Pinned(filter) => find.ask(filter)?,
@@ -40,6 +45,13 @@ impl<'a> Find<'a> {
             Want::Gap(span) => Step::Lost(span),
             Want::Filter(span) | Want::Index(span) | Want::Data(span) => Step::Read(self.view.file.at(span)),
         }
+    }
+
+    /// Which of the table's [leaves](TableView::leaves) it waits for, if it waits for one.
+    #[inline]
+    #[must_use]
+    pub fn leaf(&self) -> Option<usize> {
+        self.leaf.filter(|_| matches!(self.want, Want::Index(_)))
     }
 
     /// Takes the block it waits for; gives the entry if that block holds it.
@@ -95,11 +107,11 @@ impl<'a> Find<'a> {
     /// Waits for the child that may hold the key; behind the last fence there is none.
     fn choose(&mut self, index: &CellBlock, level: Level, at: BlockSpan) -> Result<(), ReadError> {
         let target = Target { key: self.key, seq: self.snapshot.get() };
-        let hit = index.lower_bound(&self.view.order, target);
+        let hit = index.child_over(&self.view.order, target);
         let hit = hit.map_err(|cause| ReadError::payload(at, BlockKind::Index, cause))?;
-        self.want = match hit {
-            Some(hit) => Want::of(index, &hit.cell, level, at)?,
-            None => Want::Nothing,
+        (self.want, self.leaf) = match hit {
+            Some(hit) => (Want::of(index, &hit.cell, level, at)?, hit.number),
+            None => (Want::Nothing, None),
         };
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::options::FilterPin;
 use crate::block::{BlockAddr, BlockError, BlockKind, BlockSpan, FileSalt, Payload, RawBlock, Unpacker};
 use crate::cells::CellBlock;
 use crate::entry::SeqNo;
-use crate::filter::Filter;
+use crate::filter::{Filter, KeyHash};
 use crate::order::KeyOrder;
 use crate::properties::Properties;
 use crate::ranges::RangeSet;
@@ -63,7 +63,7 @@ impl TableBlock {
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.content {
-            Content::Cells(_, cells) => cells.bytes().len(),
+            Content::Cells(_, cells) => cells.len(),
             Content::Filter(filter) => filter.bytes().len(),
         }
     }
@@ -191,7 +191,29 @@ impl TableView {
     /// When the top index is not sound.
     #[inline]
     pub fn find<'a>(&'a self, key: &'a [u8], snapshot: SeqNo) -> Result<Find<'a>, ReadError> {
-        Find::new(self, key, snapshot)
+        Find::new(self, key, KeyHash::of_key(key), snapshot)
+    }
+
+    /// As [`find`](Self::find), with the key's hash: who asks several tables works it out once.
+    ///
+    /// # Errors
+    /// See there.
+    #[inline]
+    pub fn find_hashed<'a>(
+        &'a self,
+        key: &'a [u8],
+        hash: KeyHash,
+        snapshot: SeqNo,
+    ) -> Result<Find<'a>, ReadError> {
+        Find::new(self, key, hash, snapshot)
+    }
+
+    /// How many index blocks the top index leads to: those of which [`Find::leaf`] tells, and which somebody
+    /// may keep at hand.
+    #[must_use]
+    pub fn leaves(&self) -> usize {
+        let top = self.top.as_ref().filter(|_| self.root.levels > 1);
+        top.and_then(|top| top.children()).unwrap_or(0)
     }
 
     /// A cursor over all versions of all keys, on none yet.
@@ -234,8 +256,8 @@ fn parse(span: BlockSpan, payload: Payload) -> Result<TableBlock, ReadError> {
     let bytes = payload.bytes().clone();
     let content = match kind {
         BlockKind::Data | BlockKind::Index | BlockKind::TopIndex => {
-            let cells = CellBlock::parse(bytes).map_err(|cause| ReadError::payload(span, kind, cause))?;
-            Content::Cells(kind, cells)
+            let parse = if kind == BlockKind::Data { CellBlock::parse } else { CellBlock::parse_index };
+            Content::Cells(kind, parse(bytes).map_err(|cause| ReadError::payload(span, kind, cause))?)
         }
         BlockKind::Filter => {
             let filter = Filter::parse(bytes).map_err(|cause| ReadError::Filter { at: span, cause })?;
