@@ -48,6 +48,15 @@ pub(crate) struct Search<'a> {
     doubt: Option<TableLoss>,
 }
 
+/// How a point read ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// At the newest entry.
+    Found(Found),
+    /// No source that counts has one.
+    Absent,
+}
+
 impl<'a> Search<'a> {
     pub(crate) fn new(tree: TreeId, order: &'a KeyOrder, key: &'a [u8], snapshot: SeqNo) -> Self {
         Self { tree, order, key, snapshot, deleted: None, doubt: None }
@@ -74,8 +83,17 @@ impl<'a> Search<'a> {
         self.deleted.is_some()
     }
 
+    /// The answer.
+    #[inline]
+    pub(crate) fn end(self, end: End) -> Result<Option<Visible>, Error> {
+        match end {
+            End::Found(found) => self.found(found),
+            End::Absent => self.absent(),
+        }
+    }
+
     /// The answer, if the newest entry is this one.
-    pub(crate) fn found(self, found: Found) -> Result<Option<Visible>, Error> {
+    fn found(self, found: Found) -> Result<Option<Visible>, Error> {
         let decisive = self.deleted.max(Some(found.seq));
         if let Some(loss) = self.doubt.filter(|loss| loss.is_visible(self.snapshot, decisive)) {
             return Err(loss.into());
@@ -90,7 +108,7 @@ impl<'a> Search<'a> {
     }
 
     /// The answer, if no source has an entry.
-    pub(crate) fn absent(self) -> Result<Option<Visible>, Error> {
+    fn absent(self) -> Result<Option<Visible>, Error> {
         match self.doubt.filter(|loss| loss.is_visible(self.snapshot, self.deleted)) {
             Some(loss) => Err(loss.into()),
             None => Ok(None),

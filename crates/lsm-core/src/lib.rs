@@ -47,6 +47,7 @@ mod iter;
 mod loss;
 mod mem_source;
 mod merge_cursor;
+mod pins;
 mod read_view;
 mod reader;
 mod repair_source;

@@ -75,6 +75,12 @@ fn check(layout: &Layout, snapshots: &[u64], ranges: &[Bounds], steps: &[Step]) 
             let found = view.get(&key, snapshot).unwrap().map(|visible| visible.value.to_vec());
             assert_eq!(found, model.get(&key), "{} at {snapshot}", key.escape_ascii());
         }
+        // In no order, and one of them twice.
+        let keys: Vec<_> = (0..84).map(|at| format!("k{:02}", at * 31 % 42).into_bytes()).collect();
+        let asked: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+        for (key, found) in keys.iter().zip(view.multi_get(&asked, snapshot)) {
+            assert_eq!(found.unwrap().map(|visible| visible.value.to_vec()), model.get(key));
+        }
         let all = ScanRange::all(snapshot);
         let forward: Vec<_> = std::iter::repeat_n(Step::Next, 45).collect();
         let back: Vec<_> = std::iter::repeat_n(Step::Prev, 45).collect();

@@ -6,14 +6,14 @@
 
 use std::sync::Arc;
 
-use sst_format::SeqNo;
+use sst_format::{KeyHash, SeqNo};
 
 use crate::{
-    Error, TableMeta, Version,
-    answer::{Search, Visible},
+    Error, Run, Version,
+    answer::{End, Search, Visible},
     mem_source::MemSource,
     reader::TreeReader,
-    table_file::{Got, Opened},
+    table_file::{Got, Near, Opened, Wanted},
 };
 
 /// One tree at one moment; whoever holds it keeps what it names alive.
@@ -33,40 +33,87 @@ impl<M: MemSource> ReadView<M> {
     pub(crate) fn get(&self, key: &[u8], snapshot: SeqNo) -> Result<Option<Visible>, Error> {
         let mut search = Search::new(self.reader.tree, &self.reader.order, key, snapshot);
         for memtable in &self.memtables {
-            search.delete(memtable.deleted_at(key, snapshot));
-            if let Some(found) = memtable.get(key, snapshot) {
-                return search.found(found);
-            }
-            if search.is_decided() {
-                return search.absent();
+            if let Some(end) = ask_memtable(&**memtable, &mut search) {
+                return search.end(end);
             }
         }
+        let (hash, mut near) = (KeyHash::of_key(key), Near::default());
         for (_, run) in self.version.all_runs() {
-            let Some(meta) = run.table_over(&self.reader.order, key) else { continue };
-            if meta.seq_low > snapshot {
-                continue;
-            }
-            match self.ask(meta, &mut search)? {
-                Got::Entry(found) => return search.found(found),
-                Got::Lost(loss) => search.doubt(&loss),
-                Got::Absent => {}
-            }
-            if search.is_decided() {
-                break;
+            if let Some(end) = self.ask_run(run, &mut search, hash, &mut near)? {
+                return search.end(end);
             }
         }
-        search.absent()
+        search.end(End::Absent)
     }
 
-    /// What a table says of the key.
-    #[inline]
-    fn ask(&self, meta: &Arc<TableMeta>, search: &mut Search<'_>) -> Result<Got, Error> {
-        let table = match self.reader.open(meta)? {
-            Opened::Table(table) => table,
-            Opened::Lost(loss) => return Ok(Got::Lost(loss)),
+    /// The values of many keys, each as [`get`](Self::get) would answer it. Of each source they are asked for in
+    /// order, so that those of one table, one index block, one data block come one after the other.
+    pub(crate) fn multi_get(&self, keys: &[&[u8]], snapshot: SeqNo) -> Vec<Result<Option<Visible>, Error>> {
+        let order = &self.reader.order;
+        let mut answers: Vec<_> = keys.iter().map(|_| Ok(None)).collect();
+        let mut open = Vec::with_capacity(keys.len());
+        for (at, &key) in keys.iter().enumerate() {
+            open.push((at, KeyHash::of_key(key), Search::new(self.reader.tree, order, key, snapshot)));
+        }
+        open.sort_by(|(_, _, one), (_, _, other)| order.compare(one.key, other.key));
+        let mut ask = |ask: &mut dyn FnMut(&mut Search<'_>, KeyHash) -> Result<Option<End>, Error>| {
+            for (at, hash, mut search) in std::mem::take(&mut open) {
+                match ask(&mut search, hash) {
+                    Ok(None) => open.push((at, hash, search)),
+                    Ok(Some(end)) => answers[at] = search.end(end),
+                    Err(error) => answers[at] = Err(error),
+                }
+            }
         };
-        table.losses().iter().for_each(|loss| search.doubt(loss));
-        search.delete(table.deleted_at(search.key, search.snapshot));
-        table.get(&self.reader.env, search.key, search.snapshot)
+        for memtable in &self.memtables {
+            ask(&mut |search, _| Ok(ask_memtable(&**memtable, search)));
+        }
+        let mut near = Near::default();
+        for (_, run) in self.version.all_runs() {
+            ask(&mut |search, hash| self.ask_run(run, search, hash, &mut near));
+        }
+        ask(&mut |_, _| Ok(Some(End::Absent)));
+        answers
+    }
+
+    /// What a run says of the key, if that ends the search.
+    #[inline]
+    fn ask_run(
+        &self,
+        run: &Run,
+        search: &mut Search<'_>,
+        hash: KeyHash,
+        near: &mut Near,
+    ) -> Result<Option<End>, Error> {
+        let Some(meta) = run.table_over(&self.reader.order, search.key) else { return Ok(None) };
+        if meta.seq_low > search.snapshot {
+            return Ok(None);
+        }
+        let env = &self.reader.env;
+        let got = env.tables.with(&self.reader, meta, |table| {
+            table.losses().iter().for_each(|loss| search.doubt(loss));
+            search.delete(table.deleted_at(search.key, search.snapshot));
+            table.get(env, Wanted { key: search.key, hash, snapshot: search.snapshot }, near)
+        })?;
+        let lost = match got {
+            Opened::Table(Ok(Got::Entry(found))) => return Ok(Some(End::Found(found))),
+            Opened::Table(Ok(Got::Absent)) => None,
+            Opened::Table(Ok(Got::Lost(loss))) | Opened::Lost(loss) => Some(loss),
+            Opened::Table(Err(error)) => return Err(error),
+        };
+        if let Some(loss) = lost {
+            search.doubt(&loss);
+        }
+        Ok(search.is_decided().then_some(End::Absent))
+    }
+}
+
+/// What a memtable says of the key, if that ends the search.
+#[inline]
+fn ask_memtable(memtable: &impl MemSource, search: &mut Search<'_>) -> Option<End> {
+    search.delete(memtable.deleted_at(search.key, search.snapshot));
+    match memtable.get(search.key, search.snapshot) {
+        Some(found) => Some(End::Found(found)),
+        None => search.is_decided().then_some(End::Absent),
     }
 }

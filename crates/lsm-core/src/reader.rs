@@ -8,6 +8,7 @@ use sst_format::{KeyOrder, ReadOptions};
 use crate::{
     Error, RepairSource, TableMeta, TreeId, Witness,
     block_cache::BlockCache,
+    pins::PinBudget,
     table_file::{Opened, TableFile},
     tables::Tables,
 };
@@ -22,6 +23,8 @@ pub(crate) struct ReadEnv {
     pub(crate) tables: Tables,
     /// Blocks that were read.
     pub(crate) blocks: BlockCache,
+    /// How much open tables keep of their filters and indexes.
+    pub(crate) pins: Arc<PinBudget>,
     /// Hears of damage.
     pub(crate) witness: Arc<dyn Witness>,
     /// Offers older copies of files.

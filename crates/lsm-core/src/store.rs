@@ -30,6 +30,7 @@ use std::{
     },
 };
 
+use arc_swap::ArcSwap;
 use lsm_io::EpochWorker;
 use parking_lot::{Mutex, RwLock};
 use sst_format::SeqNo;
@@ -51,6 +52,7 @@ use crate::{
     BusySet, DeletionPause, Error, FileId, HealHints, Publication, Snapshot, Snapshots, TreeId, Visible,
     block_cache::BlockCache,
     iter::Iter,
+    pins::PinBudget,
     reader::{ReadEnv, TreeReader},
     table_sink::NewFile,
     tables::Tables,
@@ -65,7 +67,7 @@ pub struct Store {
     read: Arc<ReadEnv>,
     worker: Arc<EpochWorker>,
     keeper: Keeper,
-    trees: RwLock<Arc<BTreeMap<TreeId, Arc<Tree>>>>,
+    trees: ArcSwap<BTreeMap<TreeId, Arc<Tree>>>,
     publication: Publication,
     snapshots: Snapshots,
     busy: BusySet,
@@ -96,6 +98,7 @@ impl Store {
             dir: options.dir.clone(),
             tables: Tables::new(options.open_files),
             blocks: BlockCache::new(options.cache_bytes),
+            pins: Arc::new(PinBudget::new(options.pinned_bytes)),
             witness: watch.clone(),
             repair_source: options.repair_source.clone(),
         });
@@ -109,7 +112,7 @@ impl Store {
             (tree, Arc::new(Tree::new(reader, state.name.clone(), state.version.clone())))
         });
         Self {
-            trees: RwLock::new(Arc::new(trees.collect())),
+            trees: ArcSwap::from_pointee(trees.collect()),
             next_file: AtomicU64::new(catalog.next_file.get()),
             read,
             worker,
@@ -173,9 +176,26 @@ impl Store {
     /// If there is no such tree, the answer depends on lost bytes, or the disk refuses.
     pub fn get(&self, tree: TreeId, key: &[u8], at: Option<&Snapshot>) -> Result<Option<Visible>, Error> {
         // The view first, the moment afterwards: what the view has let go of is not seen at that moment.
-        let view = self.tree(tree)?.view();
+        let trees = self.trees.load();
+        let view = trees.get(&tree).ok_or(Error::NoTree { tree })?.glance();
         let seq = at.map_or_else(|| self.publication.visible(), Snapshot::seq);
         view.get(key, seq)
+    }
+
+    /// The values of many keys, in the order they are asked for, all as of one moment: a snapshot, or now. Keys of
+    /// one table and of one block are looked up together.
+    ///
+    /// # Errors
+    /// If there is no such tree. Each answer may be an error of its own, as that of [`get`](Self::get).
+    pub fn multi_get(
+        &self,
+        tree: TreeId,
+        keys: &[&[u8]],
+        at: Option<&Snapshot>,
+    ) -> Result<Vec<Result<Option<Visible>, Error>>, Error> {
+        let view = self.tree(tree)?.view();
+        let seq = at.map_or_else(|| self.publication.visible(), Snapshot::seq);
+        Ok(view.multi_get(keys, seq))
     }
 
     /// A place among the keys of a tree, as of a snapshot or now.
@@ -201,11 +221,11 @@ impl Store {
     }
 
     fn tree(&self, tree: TreeId) -> Result<Arc<Tree>, Error> {
-        self.trees.read().get(&tree).cloned().ok_or(Error::NoTree { tree })
+        self.trees.load().get(&tree).cloned().ok_or(Error::NoTree { tree })
     }
 
     fn all_trees(&self) -> Arc<BTreeMap<TreeId, Arc<Tree>>> {
-        self.trees.read().clone()
+        self.trees.load_full()
     }
 
     fn new_file(&self) -> NewFile {

@@ -6,26 +6,32 @@
 
 mod ahead;
 mod ladder;
+mod near;
 mod opening;
 mod salvage;
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use lsm_io::{File, FileOffset};
 use page_ecc::PAGE_LEN;
 use sst_format::{
-    BlockAddr, BlockError, BlockSpan, CodecError, Found, LostRange, RangeEntry, RangeKind, RangeSet,
+    BlockAddr, BlockError, BlockSpan, CodecError, Found, KeyHash, LostRange, RangeEntry, RangeKind, RangeSet,
     RawBlock, ReadError, ReadOptions, SeqNo, Step, TableBlock, TableView,
 };
 
-pub(crate) use self::ahead::ReadAhead;
+pub(crate) use self::{ahead::ReadAhead, near::Near};
 use crate::{
     Error, TableMeta, TreeId,
     block_cache::Fill,
     covers::{Cover, Covers},
     loss::{Rank, TableLoss},
+    pins::Pins,
     reader::{ReadEnv, TreeReader},
 };
+
+/// Values of no more bytes are copied out of their blocks.
+const COPIED_MAX: usize = 512;
 
 /// A table that can be read, as far as it is there.
 #[derive(Debug)]
@@ -37,6 +43,7 @@ pub(crate) struct TableFile {
     view: Arc<TableView>,
     /// The view made without the index when a part of that turned out to be lost; `None` if none could be.
     rebuilt: OnceLock<Option<Arc<TableView>>>,
+    pins: Pins,
     covers: Covers,
     /// What its own loss markers say, and the whole table if its ranges are gone.
     losses: Vec<TableLoss>,
@@ -48,6 +55,15 @@ pub(crate) enum Opened<T> {
     Table(T),
     /// Its file is gone.
     Lost(Box<TableLoss>),
+}
+
+/// What a point read looks for in a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) key: &'a [u8],
+    /// Of the key.
+    pub(crate) hash: KeyHash,
+    pub(crate) snapshot: SeqNo,
 }
 
 /// Why a block is not there.
@@ -179,21 +195,29 @@ impl TableFile {
         }
     }
 
-    /// The newest version of `key` not newer than `snapshot`; range deletes are left to the caller.
+    /// The newest version of a key not newer than a snapshot; range deletes are left to the caller. A block that is
+    /// `near` is not asked for again.
     ///
     /// # Errors
     /// When a newer release or another key is needed.
     #[inline]
-    pub(crate) fn get(&self, env: &ReadEnv, key: &[u8], snapshot: SeqNo) -> Result<Got, Error> {
+    pub(crate) fn get(&self, env: &ReadEnv, wanted: Wanted<'_>, near: &mut Near) -> Result<Got, Error> {
+        let Wanted { key, hash, snapshot } = wanted;
         let view = self.view();
-        let mut find = view.find(key, snapshot).map_err(|cause| self.error(cause))?;
+        let mut find = view.find_hashed(key, hash, snapshot).map_err(|cause| self.error(cause))?;
         loop {
             let addr = match find.step() {
                 Step::Read(addr) => addr,
                 Step::Lost(at) => return self.loss_at(env, at, key, snapshot),
                 Step::Ready => return Ok(Got::Absent),
             };
-            let block = match self.block(env, addr, Fill::Keep) {
+            let leaf = find.leaf();
+            let pinned = leaf.and_then(|leaf| self.pins.leaf(leaf)).filter(|block| block.span() == addr.span);
+            let block = match pinned {
+                Some(block) => Ok(block),
+                None => near.block(self, env, addr, leaf),
+            };
+            let block = match block {
                 Ok(block) => block,
                 Err(Missing::Failed(cause)) => return Err(self.error(cause)),
                 Err(Missing::Lost) => {
@@ -201,16 +225,16 @@ impl TableFile {
                     if find.step() == Step::Read(addr) {
                         self.do_without(env, addr.span)?;
                         if !Arc::ptr_eq(view, self.view()) {
-                            return self.get(env, key, snapshot);
+                            return self.get(env, wanted, near);
                         }
                         return self.loss_at(env, addr.span, key, snapshot);
                     }
                     continue;
                 }
             };
-            if let Some(entry) = find.supply(&block).map_err(|cause| self.error(cause))? {
+            if let Some(entry) = find.supply(block).map_err(|cause| self.error(cause))? {
                 let (seq, kind, flags) = (entry.seq, entry.kind, entry.flags);
-                let value = block.share(entry.value).unwrap_or_default();
+                let value = answer_of(block, entry.value);
                 return Ok(Got::Entry(Found { seq, kind, flags, value }));
             }
         }
@@ -261,6 +285,16 @@ impl Missing {
             cause => Self::Failed(cause),
         }
     }
+}
+
+/// A value as a reader gets it: a small one is copied, so that its block is neither kept alive nor counted by
+/// threads that read side by side; a large one shares the block's memory.
+#[inline]
+fn answer_of(block: &TableBlock, value: &[u8]) -> Bytes {
+    if value.len() <= COPIED_MAX {
+        return Bytes::copy_from_slice(value);
+    }
+    block.share(value).unwrap_or_default()
 }
 
 /// What a table loses before any block is asked for.

@@ -1,14 +1,20 @@
 //! The tables that are open, of all trees.
 //!
-//! Bounded by how many; a table that is in use stays open for its users after it left. A hit takes a shared
-//! lock of one shard. Which tables a version has is not known here. Tables that are held stay open beyond the
-//! bound, for a store whose files somebody else may take away.
+//! Bounded by how many; a table that is in use stays open for its users after it left. A hit takes no lock and
+//! counts no reference: the list is swapped as a whole when a table is opened or goes. Which tables a version has
+//! is not known here. Tables that are held stay open beyond the bound, for a store whose files somebody else may
+//! take away.
+//!
+//! Invariant: whoever is asked for was asked for since the hand last passed it, or is next to go. The lists are in
+//! shards so that none of them is long to copy.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+};
 
-use parking_lot::RwLock;
-
-use quick_cache::sync::Cache;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use crate::{
     Error, FileId, TableMeta,
@@ -16,47 +22,102 @@ use crate::{
     table_file::{Opened, TableFile},
 };
 
+/// About how many tables a shard is for, and how many shards there are at most.
+const SHARD_TABLES: usize = 16;
+const SHARDS_MAX: usize = 256;
+
 /// The tables that are open.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    open: Cache<FileId, Arc<TableFile>>,
-    /// A leaf, looked at where a table is not among the open ones.
-    held: RwLock<HashMap<FileId, Arc<TableFile>>>,
+    bound: usize,
+    shards: Box<[ArcSwap<Vec<Entry>>]>,
+    count: AtomicUsize,
+    /// At which shard the next one to go is looked for. Held, a leaf, while a list is changed.
+    hand: Mutex<usize>,
+}
+
+/// An open table, among others by their files.
+#[derive(Clone, Debug)]
+struct Entry {
+    file: FileId,
+    open: Arc<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    table: Arc<TableFile>,
+    stay: Stay,
+    was_asked_for: AtomicBool,
+}
+
+/// How long a table stays open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    WithinTheBound,
+    Held,
 }
 
 impl Tables {
     /// At most about this many.
     pub(crate) fn new(open_files: usize) -> Self {
-        Self { open: Cache::new(open_files.max(1)), held: RwLock::default() }
+        let bound = open_files.max(1);
+        let shards = (bound / SHARD_TABLES).clamp(1, SHARDS_MAX).next_power_of_two();
+        let shards = (0..shards).map(|_| ArcSwap::default()).collect();
+        Self { bound, shards, count: AtomicUsize::new(0), hand: Mutex::new(0) }
     }
 
     /// A table, opened unless it is open.
     ///
     /// # Errors
     /// See [`TreeReader::open`].
-    #[inline]
     pub(crate) fn open(
         &self,
         reader: &TreeReader,
         meta: &Arc<TableMeta>,
     ) -> Result<Opened<Arc<TableFile>>, Error> {
-        match self.open.get(&meta.id) {
-            Some(table) => Ok(Opened::Table(table)),
-            None => self.open_anew(reader, meta),
+        match find(&self.shard(meta.id).load(), meta.id) {
+            Some(open) => Ok(Opened::Table(open.table.clone())),
+            None => self.open_anew(reader, meta, Stay::WithinTheBound),
         }
+    }
+
+    /// Does something with a table, opened unless it is open.
+    ///
+    /// # Errors
+    /// See [`TreeReader::open`].
+    #[inline]
+    pub(crate) fn with<T>(
+        &self,
+        reader: &TreeReader,
+        meta: &Arc<TableMeta>,
+        act: impl FnOnce(&TableFile) -> T,
+    ) -> Result<Opened<T>, Error> {
+        let list = self.shard(meta.id).load();
+        if let Some(open) = find(&list, meta.id) {
+            return Ok(Opened::Table(act(&open.table)));
+        }
+        drop(list);
+        Ok(match self.open_anew(reader, meta, Stay::WithinTheBound)? {
+            Opened::Table(table) => Opened::Table(act(&table)),
+            Opened::Lost(loss) => Opened::Lost(loss),
+        })
     }
 
     /// Two threads may open the same table at once; then both work, and one stays.
     #[inline(never)]
-    fn open_anew(&self, reader: &TreeReader, meta: &Arc<TableMeta>) -> Result<Opened<Arc<TableFile>>, Error> {
-        if let Some(table) = self.held.read().get(&meta.id) {
-            self.open.insert(meta.id, table.clone());
-            return Ok(Opened::Table(table.clone()));
-        }
+    fn open_anew(
+        &self,
+        reader: &TreeReader,
+        meta: &Arc<TableMeta>,
+        stay: Stay,
+    ) -> Result<Opened<Arc<TableFile>>, Error> {
         Ok(match TableFile::open(reader, meta)? {
             Opened::Table(table) => {
                 let table = Arc::new(table);
-                self.open.insert(meta.id, table.clone());
+                self.insert(
+                    meta.id,
+                    Open { table: table.clone(), stay, was_asked_for: AtomicBool::new(true) },
+                );
                 Opened::Table(table)
             }
             Opened::Lost(loss) => Opened::Lost(loss),
@@ -68,22 +129,80 @@ impl Tables {
     /// # Errors
     /// See [`TreeReader::open`].
     pub(crate) fn hold(&self, reader: &TreeReader, meta: &Arc<TableMeta>) -> Result<bool, Error> {
-        Ok(match self.open(reader, meta)? {
-            Opened::Table(table) => {
-                self.held.write().insert(meta.id, table);
-                true
-            }
-            Opened::Lost(_) => false,
-        })
+        Ok(matches!(self.open_anew(reader, meta, Stay::Held)?, Opened::Table(_)))
     }
 
-    /// Lets a table go that no version has any more, or whose file is about to be replaced.
+    /// Lets a table go that no version has any more, or whose file is about to be replaced, unless it is held.
     pub(crate) fn evict(&self, table: FileId) {
-        self.open.remove(&table);
+        let _changing = self.hand.lock();
+        self.change(self.shard_of(table), |list| {
+            list.retain(|entry| entry.file != table || entry.open.stay == Stay::Held);
+        });
     }
 
     /// How many are open.
     pub(crate) fn len(&self) -> usize {
-        self.open.len()
+        self.count.load(Relaxed)
     }
+
+    #[inline]
+    fn shard_of(&self, table: FileId) -> usize {
+        table.get() as usize & (self.shards.len() - 1)
+    }
+
+    #[inline]
+    fn shard(&self, table: FileId) -> &ArcSwap<Vec<Entry>> {
+        &self.shards[self.shard_of(table)]
+    }
+
+    fn insert(&self, table: FileId, open: Open) {
+        let mut hand = self.hand.lock();
+        let open = Arc::new(open);
+        self.change(self.shard_of(table), |list| {
+            match list.binary_search_by_key(&table, |entry| entry.file) {
+                Ok(at) if list[at].open.stay == Stay::Held => {}
+                Ok(at) => list[at].open = open,
+                Err(at) => list.insert(at, Entry { file: table, open }),
+            }
+        });
+        // Twice round: the first time everything may have been asked for.
+        for _ in 0..2 * self.shards.len() {
+            let mut over = self.len().saturating_sub(self.bound);
+            if over == 0 {
+                break;
+            }
+            self.change(*hand, |list| {
+                list.retain(|Entry { file, open }| {
+                    let stays = over == 0
+                        || *file == table
+                        || open.stay == Stay::Held
+                        || open.was_asked_for.swap(false, Relaxed);
+                    over -= usize::from(!stays);
+                    stays
+                });
+            });
+            *hand = (*hand + 1) % self.shards.len();
+        }
+    }
+
+    /// Swaps the list of a shard; whoever calls holds the hand.
+    fn change(&self, shard: usize, change: impl FnOnce(&mut Vec<Entry>)) {
+        let mut list = Vec::clone(&self.shards[shard].load());
+        let before = list.len();
+        change(&mut list);
+        self.count.fetch_add(list.len().wrapping_sub(before), Relaxed);
+        self.shards[shard].store(Arc::new(list));
+    }
+}
+
+/// An open table of a list, noted as asked for.
+#[inline]
+fn find(list: &[Entry], table: FileId) -> Option<&Open> {
+    let at = list.binary_search_by_key(&table, |entry| entry.file).ok()?;
+    let open = &*list[at].open;
+    // Looked at before it is set, so that readers do not take the line from one another.
+    if !open.was_asked_for.load(Relaxed) {
+        open.was_asked_for.store(true, Relaxed);
+    }
+    Some(open)
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use parking_lot::RwLock;
 use sst_format::{KeyOrder, SeqNo};
 
@@ -15,15 +16,11 @@ use crate::{Memtable, TreeId, Version, read_view::ReadView, reader::TreeReader};
 pub(crate) struct Tree {
     pub(crate) id: TreeId,
     pub(crate) name: Arc<str>,
-    /// Guards what the next read or write looks at; a leaf, held to clone or to swap.
-    state: RwLock<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    view: Arc<ReadView<Memtable>>,
-    /// Up to which sequence number each sealed memtable and those before it hold everything, newest first.
-    sealed: Vec<SeqNo>,
+    /// What the next read or write looks at; who reads neither waits nor counts references.
+    view: ArcSwap<ReadView<Memtable>>,
+    /// Up to which sequence number each sealed memtable and those before it hold everything, newest first. A leaf,
+    /// held alone to swap the view and shared by who must not see it swapped.
+    sealed: RwLock<Vec<SeqNo>>,
 }
 
 /// Sealed memtables that a flush takes: the oldest ones of a tree.
@@ -40,81 +37,87 @@ impl Tree {
         let id = reader.tree;
         let memtables = vec![Arc::new(Memtable::new(reader.order.clone()))];
         let view = Arc::new(ReadView { reader: Arc::new(reader), memtables, version });
-        Self { id, name, state: RwLock::new(State { view, sealed: Vec::new() }) }
+        Self { id, name, view: ArcSwap::new(view), sealed: RwLock::default() }
     }
 
-    /// What a read looks at.
+    /// What a read looks at, to be kept.
     #[inline]
     pub(crate) fn view(&self) -> Arc<ReadView<Memtable>> {
-        self.state.read().view.clone()
+        self.view.load_full()
+    }
+
+    /// What a read looks at, for as long as that takes.
+    #[inline]
+    pub(crate) fn glance(&self) -> Guard<Arc<ReadView<Memtable>>> {
+        self.view.load()
     }
 
     /// The order of its keys.
     pub(crate) fn order(&self) -> KeyOrder {
-        self.state.read().view.reader.order.clone()
+        self.view.load().reader.order.clone()
     }
 
     /// Bytes of the memtable that takes writes.
     pub(crate) fn active_bytes(&self) -> u64 {
-        self.state.read().view.memtables[0].bytes()
+        self.view.load().memtables[0].bytes()
     }
 
     /// Bytes of the sealed memtables.
     pub(crate) fn sealed_bytes(&self) -> u64 {
-        self.state.read().view.memtables[1..].iter().map(|memtable| memtable.bytes()).sum()
+        self.view.load().memtables[1..].iter().map(|memtable| memtable.bytes()).sum()
     }
 
     /// How many memtables are sealed.
     pub(crate) fn sealed_count(&self) -> usize {
-        self.state.read().sealed.len()
+        self.sealed.read().len()
     }
 
     /// The lowest sequence number that is not in a table yet.
     pub(crate) fn unflushed_low(&self) -> Option<SeqNo> {
-        let state = self.state.read();
-        state.view.memtables.iter().filter_map(|memtable| memtable.seq_low()).min()
+        self.view.load().memtables.iter().filter_map(|memtable| memtable.seq_low()).min()
     }
 
     /// Starts a new memtable, unless the one that takes writes is empty. Everything up to `upto` is applied,
     /// and nobody writes meanwhile.
     pub(crate) fn seal(&self, upto: SeqNo) {
-        let mut state = self.state.write();
-        let view = &state.view;
+        let mut sealed = self.sealed.write();
+        let view = self.view.load();
         if view.memtables[0].is_empty() {
             return;
         }
         let mut memtables = Vec::with_capacity(view.memtables.len() + 1);
         memtables.push(Arc::new(Memtable::new(view.reader.order.clone())));
         memtables.extend_from_slice(&view.memtables);
-        state.view =
-            Arc::new(ReadView { reader: view.reader.clone(), memtables, version: view.version.clone() });
-        state.sealed.insert(0, upto);
+        let (reader, version) = (view.reader.clone(), view.version.clone());
+        self.view.store(Arc::new(ReadView { reader, memtables, version }));
+        sealed.insert(0, upto);
     }
 
     /// The oldest sealed memtables of about so many bytes together, one at least, if any was sealed up to `upto`;
     /// none that was sealed later.
     pub(crate) fn sealed_part(&self, bytes_max: u64, upto: SeqNo) -> Option<SealedPart> {
-        let state = self.state.read();
-        let sealed = &state.view.memtables[1..];
+        let seals = self.sealed.read();
+        let view = self.view.load();
+        let sealed = &view.memtables[1..];
         let mut bytes = 0;
-        let taken = sealed.iter().zip(&state.sealed).rev().take_while(|(memtable, seal)| {
+        let taken = sealed.iter().zip(&*seals).rev().take_while(|(memtable, seal)| {
             let fits = bytes == 0 || bytes + memtable.bytes() <= bytes_max;
             bytes += memtable.bytes().max(1);
             fits && **seal <= upto
         });
         let from = sealed.len().checked_sub(taken.count())?;
-        let upto = *state.sealed.get(from)?;
+        let upto = *seals.get(from)?;
         Some(SealedPart { memtables: sealed[from..].to_vec(), upto })
     }
 
     /// Takes a newer version; what was flushed into it no longer stands in memory.
     pub(crate) fn install(&self, version: Arc<Version>, flushed: usize) {
-        let mut state = self.state.write();
-        let view = &state.view;
+        let mut sealed = self.sealed.write();
+        let view = self.view.load();
         let kept = view.memtables.len() - flushed;
         let memtables = view.memtables[..kept].to_vec();
-        state.view = Arc::new(ReadView { reader: view.reader.clone(), memtables, version });
-        state.sealed.truncate(kept - 1);
+        self.view.store(Arc::new(ReadView { reader: view.reader.clone(), memtables, version }));
+        sealed.truncate(kept - 1);
     }
 }
 

@@ -311,6 +311,7 @@ fn store_options(
         tables,
         table_bytes: options.table_bytes,
         cache_bytes: options.cache_bytes,
+        pinned_bytes: options.pinned_bytes,
         open_files: options.open_files_max,
         leveled,
         orders: options.orders.clone(),

@@ -32,6 +32,7 @@ pub struct Options {
     pub(crate) segment_bytes: u64,
     pub(crate) log_bytes_max: u64,
     pub(crate) cache_bytes: u64,
+    pub(crate) pinned_bytes: u64,
     pub(crate) block_bytes: usize,
     pub(crate) level_base_bytes: u64,
     pub(crate) open_files_max: usize,
@@ -122,6 +123,7 @@ impl Options {
             segment_bytes: 16 << 20,
             log_bytes_max: 1 << 30,
             cache_bytes: 64 << 20,
+            pinned_bytes: 64 << 20,
             block_bytes: 4 << 10,
             level_base_bytes: 256 << 20,
             open_files_max: 1024,
@@ -201,6 +203,14 @@ impl Options {
     #[must_use]
     pub fn cache_bytes(mut self, bytes: u64) -> Self {
         self.cache_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of filters and index blocks open tables keep in memory beside the cache (64 MiB); what finds
+    /// no room goes through the cache.
+    #[must_use]
+    pub fn pinned_bytes(mut self, bytes: u64) -> Self {
+        self.pinned_bytes = bytes;
         self
     }
 

@@ -98,6 +98,14 @@ fn check_damaged(world: &World, model: &Model, snapshot: SeqNo) -> BTreeSet<Vec<
             }
         }
     }
+    let keys: Vec<_> = (0..42).rev().map(|number| format!("k{number:02}").into_bytes()).collect();
+    let asked: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    for (key, found) in keys.iter().zip(view.multi_get(&asked, snapshot)) {
+        match found {
+            Ok(found) => assert_eq!(found.map(|visible| visible.value.to_vec()), model.get(key)),
+            Err(error) => assert!(holds(&lost_of(world, error), key) && unanswered.contains(key)),
+        }
+    }
     for turns in [&[usize::MAX, usize::MAX][..], &[0, usize::MAX], &[7, usize::MAX, usize::MAX], &[20, 5, 9]]
     {
         let mut walk = Walk::new(world, model, snapshot);

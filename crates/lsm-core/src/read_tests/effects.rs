@@ -67,6 +67,37 @@ fn no_more_tables_stay_open_than_were_allowed() {
 }
 
 #[test]
+fn many_keys_of_a_block_cost_one_read_of_it() {
+    let mut layout = ten_tables();
+    layout.cuts.clear();
+    // Five values of 3000 bytes in each block.
+    let world = World::with_options(&layout, &TableOptions::new().block_bytes(15 << 10));
+    let view = world.view();
+    view.get(b"k00", SeqNo::MAX).unwrap();
+    let before = world.fs.trace().len();
+    let keys: Vec<_> = (10..60).rev().map(|number| format!("k{number}").into_bytes()).collect();
+    let asked: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    assert!(view.multi_get(&asked, SeqNo::MAX).into_iter().all(|found| found.unwrap().is_some()));
+    // The cache has no room for any of them.
+    assert_eq!(world.env().blocks.bytes(), 0);
+    assert!(world.fs.trace().len() - before <= 11, "{}", world.fs.trace().len() - before);
+}
+
+#[test]
+fn what_tables_pin_is_within_the_budget_and_goes_with_them() {
+    let world = World::with_options(&ten_tables(), &TableOptions::new().index_block_bytes(256));
+    let (view, pins) = (world.view(), &world.env().pins);
+    for number in 0..100 {
+        assert!(view.get(format!("k{number:02}").as_bytes(), SeqNo::MAX).unwrap().is_some());
+        assert!(pins.taken() > 0 && pins.taken() <= 8 << 10);
+    }
+    for table in &world.tables {
+        world.env().tables.evict(table.id);
+    }
+    assert_eq!(pins.taken(), 0);
+}
+
+#[test]
 fn a_table_is_opened_when_it_is_come_upon() {
     let world = world();
     let mut iter = Iter::new(world.view(), ScanRange::all(SeqNo::MAX)).unwrap();

@@ -19,6 +19,7 @@ use crate::{
     block_cache::{BlockCache, Fill},
     loss::LossLog,
     names,
+    pins::PinBudget,
     read_view::ReadView,
     reader::{ReadEnv, TreeReader},
     run_cursor::{RunCursor, Tables as Run},
@@ -80,6 +81,7 @@ impl World {
             dir: "/".into(),
             tables: Tables::new(4),
             blocks: BlockCache::new(4096),
+            pins: Arc::new(PinBudget::new(8 << 10)),
             witness: seen.clone(),
             repair_source: None,
         };

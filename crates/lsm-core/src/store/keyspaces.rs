@@ -38,7 +38,7 @@ impl Store {
         let reader = TreeReader { env: self.read.clone(), tree, order: order.clone() };
         let mut next = BTreeMap::clone(&self.all_trees());
         next.insert(tree, Arc::new(Tree::new(reader, name, version)));
-        *self.trees.write() = Arc::new(next);
+        self.trees.store(Arc::new(next));
         Ok(tree)
     }
 
@@ -53,7 +53,7 @@ impl Store {
         self.keeper.record(&Edit::new().and(Change::DropTree { tree }))?;
         let mut next = BTreeMap::clone(&self.all_trees());
         next.remove(&tree);
-        *self.trees.write() = Arc::new(next);
+        self.trees.store(Arc::new(next));
         let version = gone.view().version.clone();
         self.let_go(&gone, version.tables().map(|(_, _, table)| table.clone()));
         Ok(())

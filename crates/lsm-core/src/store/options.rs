@@ -21,6 +21,8 @@ pub struct StoreOptions {
     pub table_bytes: u64,
     /// Bytes of verified blocks kept in memory.
     pub cache_bytes: u64,
+    /// Bytes of filters and index blocks that open tables keep in memory beside those.
+    pub pinned_bytes: u64,
     /// Table files held open.
     pub open_files: usize,
     /// When levels are rewritten.

@@ -14,6 +14,8 @@ pub struct StoreStats {
     pub keyspaces: Vec<TreeStats>,
     /// Bytes of blocks kept in memory.
     pub cached_bytes: u64,
+    /// Bytes of filters and index blocks that open tables keep beside those.
+    pub pinned_bytes: u64,
     /// Table files held open.
     pub open_files: u64,
     /// Pages that reads met since the store was opened and that were not right at once, by what helped.
@@ -75,6 +77,7 @@ impl Store {
         StoreStats {
             keyspaces,
             cached_bytes: self.read.blocks.bytes(),
+            pinned_bytes: self.read.pins.taken(),
             open_files: self.read.tables.len() as u64,
             repairs: self.watch.evidence(),
             hints: self.hints.snapshot().len() as u64,

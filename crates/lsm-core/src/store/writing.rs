@@ -24,7 +24,7 @@ impl Store {
     /// # Errors
     /// For the first that is not.
     pub fn check_trees(&self, trees: &[TreeId]) -> Result<(), Error> {
-        let there = self.trees.read();
+        let there = self.trees.load();
         let gone = trees.iter().find(|tree| !there.contains_key(tree));
         gone.map_or(Ok(()), |&tree| Err(Error::NoTree { tree }))
     }

@@ -6,10 +6,10 @@ use std::{
 };
 
 use lsm_io::Access;
-use sst_format::{BlockAddr, Opening, ReadError, ReadOptions, Step, TableRoot, TableView};
+use sst_format::{BlockAddr, FilterPin, Opening, ReadError, ReadOptions, Step, TableRoot, TableView};
 
 use super::{Opened, TableFile, covers, is_damage, known_losses, ladder, read_raw, salvage};
-use crate::{Error, TableMeta, loss::TableLoss, names, reader::TreeReader};
+use crate::{Error, TableMeta, loss::TableLoss, names, pins::Pins, reader::TreeReader};
 
 pub(super) fn open(reader: &TreeReader, meta: &Arc<TableMeta>) -> Result<Opened<TableFile>, Error> {
     let path = names::table_path(&reader.env.dir, meta.id);
@@ -22,20 +22,24 @@ pub(super) fn open(reader: &TreeReader, meta: &Arc<TableMeta>) -> Result<Opened<
     };
     let tree = reader.tree;
     let sealed = ladder::Sealed { tree, meta, file: &*file, env: &reader.env };
-    let options = reader.options();
-    let view = match view(&options, sealed) {
+    let root = TableRoot::in_descriptor(&meta.descriptor);
+    let root = root.map_err(|cause| Error::Table { tree, table: meta.id, cause })?;
+    let pins = Pins::new(&reader.env.pins);
+    let filter = if pins.take(root.filter_bytes()) { FilterPin::Pinned } else { FilterPin::OnDemand };
+    let options = reader.options().filter(filter);
+    let view = match view(&options, sealed, root) {
         Ok(view) => view,
         // Its index is gone, and what was found of the rest cannot be told to be in order.
         Err(ReadError::Lost { .. }) => return Ok(Opened::Lost(Box::new(TableLoss::whole(tree, meta)))),
         Err(cause) => return Err(Error::Table { tree, table: meta.id, cause }),
     };
     let (covers, losses) = (covers(&view), known_losses(tree, meta, &view));
+    let pins = pins.with_leaves(view.leaves());
     let (meta, view, rebuilt) = (meta.clone(), Arc::new(view), OnceLock::new());
-    Ok(Opened::Table(TableFile { tree, meta, file, options, view, rebuilt, covers, losses }))
+    Ok(Opened::Table(TableFile { tree, meta, file, options, view, rebuilt, pins, covers, losses }))
 }
 
-fn view(options: &ReadOptions, sealed: ladder::Sealed<'_>) -> Result<TableView, ReadError> {
-    let root = TableRoot::in_descriptor(&sealed.meta.descriptor)?;
+fn view(options: &ReadOptions, sealed: ladder::Sealed<'_>, root: TableRoot) -> Result<TableView, ReadError> {
     let mut opening = Opening::new(sealed.meta.descriptor.uid(), root, options.clone())?;
     while let Step::Read(addr) = opening.step() {
         let supplied = read_raw(sealed.file, sealed.meta, addr).map(|raw| opening.supply(raw));
