@@ -347,6 +347,14 @@ impl Db {
         self.default.get(key)
     }
 
+    /// See [`Keyspace::multi_get`], of the default keyspace.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn multi_get(&self, keys: &[impl AsRef<[u8]>]) -> Result<Vec<Result<Option<Bytes>, Error>>, Error> {
+        self.default.multi_get(keys)
+    }
+
     /// See [`Keyspace::contains`], of the default keyspace.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lsm_core::{Batch, KeyRange, TreeId};
+use lsm_core::{Batch, KeyRange, TreeId, Visible};
 
 use crate::{
     Durability, Error, Items, Scan, Snapshot,
@@ -60,6 +60,58 @@ impl Keyspace {
         let found = self.engine.store.get(self.tree, key, None)?.map(|visible| visible.value);
         self.engine.latency.end(begun);
         Ok(found)
+    }
+
+    /// The values of many keys, in the order they are asked for, all as of one moment. Keys that are near one another
+    /// are looked up together, which costs less than one [`get`](Self::get) after the other.
+    ///
+    /// Each answer stands for itself: where the value of one key is lost, the others are there.
+    ///
+    /// ```
+    /// use resilver::Db;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("store");
+    /// let db = Db::open(&path)?;
+    /// let users = db.keyspace("users")?;
+    /// users.put(b"ann", b"1")?;
+    /// users.put(b"bob", b"2")?;
+    /// let found = users.multi_get(&["bob", "nobody", "ann"])?;
+    /// let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(found, [Some("2".into()), None, Some("1".into())]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the store is closed or the keyspace is gone. An answer is an error where that of a get would be.
+    pub fn multi_get(&self, keys: &[impl AsRef<[u8]>]) -> Result<Vec<Result<Option<Bytes>, Error>>, Error> {
+        self.multi_get_as_of(None, keys)
+    }
+
+    /// The values that many keys had when a snapshot was taken.
+    ///
+    /// # Errors
+    /// As [`multi_get`](Self::multi_get), and if the snapshot is of another store.
+    pub fn multi_get_at(
+        &self,
+        snapshot: &Snapshot,
+        keys: &[impl AsRef<[u8]>],
+    ) -> Result<Vec<Result<Option<Bytes>, Error>>, Error> {
+        self.engine.check_snapshot(snapshot)?;
+        self.multi_get_as_of(Some(snapshot), keys)
+    }
+
+    fn multi_get_as_of(
+        &self,
+        snapshot: Option<&Snapshot>,
+        keys: &[impl AsRef<[u8]>],
+    ) -> Result<Vec<Result<Option<Bytes>, Error>>, Error> {
+        self.engine.check_open()?;
+        let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
+        let answers =
+            self.engine.store.multi_get(self.tree, &keys, snapshot.map(|snapshot| &snapshot.inner))?;
+        let value =
+            |answer: Result<Option<Visible>, lsm_core::Error>| Ok(answer?.map(|visible| visible.value));
+        Ok(answers.into_iter().map(value).collect())
     }
 
     /// The value a key had when a snapshot was taken.
