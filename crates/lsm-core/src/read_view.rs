@@ -49,30 +49,27 @@ impl<M: MemSource> ReadView<M> {
     /// The values of many keys, each as [`get`](Self::get) would answer it. Of each source they are asked for in
     /// order, so that those of one table, one index block, one data block come one after the other.
     pub(crate) fn multi_get(&self, keys: &[&[u8]], snapshot: SeqNo) -> Vec<Result<Option<Visible>, Error>> {
-        let order = &self.reader.order;
-        let mut answers: Vec<_> = keys.iter().map(|_| Ok(None)).collect();
+        let (tree, order) = (self.reader.tree, &self.reader.order);
         let mut open = Vec::with_capacity(keys.len());
         for (at, &key) in keys.iter().enumerate() {
-            open.push((at, KeyHash::of_key(key), Search::new(self.reader.tree, order, key, snapshot)));
+            open.push(Asked {
+                at,
+                hash: KeyHash::of_key(key),
+                search: Search::new(tree, order, key, snapshot),
+            });
         }
-        open.sort_by(|(_, _, one), (_, _, other)| order.compare(one.key, other.key));
-        let mut ask = |ask: &mut dyn FnMut(&mut Search<'_>, KeyHash) -> Result<Option<End>, Error>| {
-            for (at, hash, mut search) in std::mem::take(&mut open) {
-                match ask(&mut search, hash) {
-                    Ok(None) => open.push((at, hash, search)),
-                    Ok(Some(end)) => answers[at] = search.end(end),
-                    Err(error) => answers[at] = Err(error),
-                }
-            }
-        };
+        open.sort_by(|one, other| order.compare(one.search.key, other.search.key));
+        let mut answers: Vec<_> = keys.iter().map(|_| Ok(None)).collect();
         for memtable in &self.memtables {
-            ask(&mut |search, _| Ok(ask_memtable(&**memtable, search)));
+            ask_all(&mut open, &mut answers, |asked| Ok(ask_memtable(&**memtable, &mut asked.search)));
         }
         let mut near = Near::default();
         for (_, run) in self.version.all_runs() {
-            ask(&mut |search, hash| self.ask_run(run, search, hash, &mut near));
+            ask_all(&mut open, &mut answers, |asked| {
+                self.ask_run(run, &mut asked.search, asked.hash, &mut near)
+            });
         }
-        ask(&mut |_, _| Ok(Some(End::Absent)));
+        ask_all(&mut open, &mut answers, |_| Ok(Some(End::Absent)));
         answers
     }
 
@@ -105,6 +102,28 @@ impl<M: MemSource> ReadView<M> {
             search.doubt(&loss);
         }
         Ok(search.is_decided().then_some(End::Absent))
+    }
+}
+
+/// One of many keys that are searched for, and where its answer goes.
+struct Asked<'a> {
+    at: usize,
+    hash: KeyHash,
+    search: Search<'a>,
+}
+
+/// Asks a source for every key that is still open, in order.
+fn ask_all<'a>(
+    open: &mut Vec<Asked<'a>>,
+    answers: &mut [Result<Option<Visible>, Error>],
+    mut ask: impl FnMut(&mut Asked<'a>) -> Result<Option<End>, Error>,
+) {
+    for mut asked in std::mem::take(open) {
+        match ask(&mut asked) {
+            Ok(None) => open.push(asked),
+            Ok(Some(end)) => answers[asked.at] = asked.search.end(end),
+            Err(error) => answers[asked.at] = Err(error),
+        }
     }
 }
 
