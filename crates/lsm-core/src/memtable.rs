@@ -8,6 +8,8 @@
 mod arena;
 mod chunks;
 mod cursor;
+mod fingers;
+mod key_hint;
 mod list;
 mod node;
 mod range_index;

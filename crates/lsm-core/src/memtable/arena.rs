@@ -35,12 +35,12 @@ impl Arena {
             let start = self.free.fetch_add(count, Relaxed);
             let end = start + count;
             assert!(end <= 1 << 32, "a memtable has room for 32 GiB beside large values: seal it sooner");
-            if is_one_chunk(start, end) {
-                let start = start as u32;
+            let start = start as u32;
+            if is_one_chunk(start, (end - 1) as u32) {
                 self.words.grown(start);
                 return start;
             }
-            // The chunk ends too soon. Chunks double, so one of the next few has room.
+            // The chunk ends too soon. They become larger, so one further on has room.
             self.left.fetch_add(count, Relaxed);
         }
     }

@@ -1,8 +1,9 @@
 //! A skip list whose nodes are words of one arena: what stands in it is never moved, changed or taken out.
 //!
 //! Invariant: every level is sorted by key and, within a key, newest first; a node on a level is on all levels
-//! below it too. A link is one word: the node's place, and above it the first four bytes of its key, which
-//! decide most comparisons without a look at the node.
+//! below it too. A link is one word: the node's place, and above it a hint of its key, which decides
+//! most comparisons without a look at the node. A search begins at a finger a few nodes before what is sought,
+//! or behind the last node, and comes from the head only where there is neither.
 //!
 //! Whoever sees a link sees the node: its words are written first, then each link to it is stored by a
 //! compare-and-swap with `Release`, level 0 first, and links are loaded with `Acquire`. A new node's own links
@@ -11,10 +12,13 @@
 //! from there; a link that is as it was read is the same link.
 
 use std::{
-    cmp::Ordering,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
+    iter,
+    sync::{
+        OnceLock,
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
@@ -23,28 +27,33 @@ use sst_format::{Entry, KeyOrder, SeqNo};
 
 use super::{
     arena::{Arena, Values},
+    fingers::Fingers,
+    key_hint::KeyHint,
     node::{Meta, Node, key_word},
 };
 
-/// Levels at most. Each has a quarter of the nodes below, so sixteen million nodes use them all.
-const LEVELS: usize = 12;
+/// Levels at most. Each has an eighth of the nodes below, so sixteen million nodes use them all. Few nodes have
+/// more than one, since those are inserted from the head.
+const LEVELS: usize = 8;
+/// Steps from a finger until the search begins anew from the head.
+const STEPS: usize = 12;
 
 /// A node, or the head, which is before all nodes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Place(u32);
+pub(super) struct Place(pub(super) u32);
 
 /// What a place's word of one level holds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Link(u64);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Link(pub(super) u64);
 
 impl Link {
-    const NONE: Self = Self(0);
+    pub(super) const NONE: Self = Self(0);
 
-    fn new(prefix: u32, to: Place) -> Self {
-        Self(u64::from(prefix) << 32 | u64::from(to.0))
+    pub(super) fn new(hint: u32, to: Place) -> Self {
+        Self(u64::from(hint) << 32 | u64::from(to.0))
     }
 
-    fn prefix(self) -> u32 {
+    pub(super) fn hint(self) -> u32 {
         (self.0 >> 32) as u32
     }
 
@@ -60,7 +69,7 @@ impl Link {
 /// What is looked for: the newest version of a key not newer than a number, or what would be behind it.
 struct Sought<'k> {
     key: &'k [u8],
-    prefix: u32,
+    hint: u32,
     seq: SeqNo,
 }
 
@@ -72,18 +81,28 @@ pub(super) struct List {
     arena: Arena,
     values: Values,
     head: Place,
+    /// On each level the last node, or one of late.
+    tails: [AtomicU64; LEVELS],
+    /// Nodes of more than one level.
+    tall: AtomicU64,
+    /// There once there are entries enough to choose it.
+    hint: OnceLock<KeyHint>,
+    fingers: Fingers,
 }
 
 impl List {
     pub(super) fn new(order: KeyOrder) -> Self {
         let arena = Arena::new();
         let head = Place(arena.take(LEVELS + 1) + LEVELS as u32);
-        Self { order, arena, values: Values::new(), head }
+        let tails = [const { AtomicU64::new(Link::NONE.0) }; LEVELS];
+        let (tall, hint, fingers) = (AtomicU64::new(0), OnceLock::new(), Fingers::new());
+        Self { order, arena, values: Values::new(), head, tails, tall, hint, fingers }
     }
 
     /// Bytes that entries take.
     pub(super) fn bytes(&self) -> u64 {
-        (self.arena.taken() - (LEVELS as u64 + 1)) * size_of::<u64>() as u64 + self.values.bytes()
+        let nodes = (self.arena.taken() - (LEVELS as u64 + 1)) * size_of::<u64>() as u64;
+        nodes + self.values.bytes() + self.fingers.bytes()
     }
 
     /// Adds an entry; none may have its key and sequence number yet.
@@ -94,8 +113,8 @@ impl List {
         let place = Place(self.arena.take(height + meta.words()) + height as u32);
         self.node(place).write(entry, large);
         let sought = self.sought(entry.key, entry.seq);
-        let link = Link::new(sought.prefix, place);
-        let mut way = self.search(&sought);
+        let link = Link::new(sought.hint, place);
+        let mut way = self.way(&sought, height);
         for (level, (before, next)) in way[..height].iter_mut().enumerate() {
             loop {
                 self.word(place, level).store(next.0, Relaxed);
@@ -105,27 +124,58 @@ impl List {
                 }
                 (*before, *next) = self.walk(*before, level, Link::NONE, &sought);
             }
+            if *next == Link::NONE {
+                self.tails[level].store(link.0, Release);
+            }
         }
+        self.note(link, height);
+    }
+
+    /// Makes a node that is linked known to the fingers.
+    fn note(&self, link: Link, height: usize) {
+        if link.hint() != KeyHint::UNKNOWN {
+            self.fingers.note(link);
+        }
+        // One of eight is tall: they tell how many there are, and writers seldom meet at the count.
+        if height > 1 && matches!(self.order, KeyOrder::Bytes) {
+            let entries = 8 * (1 + self.tall.fetch_add(1, Relaxed));
+            if self.fingers.claim(entries) {
+                self.fingers.grow(|| self.choose_hint());
+            }
+        }
+    }
+
+    /// Looks at the keys that are there, so that links made from now on have hints, and gives theirs.
+    fn choose_hint(&self) -> Vec<Link> {
+        let nodes: Vec<_> = iter::successors(self.first(), |at| self.next(*at)).collect();
+        let key = |at: &Place| {
+            let mut key = Vec::new();
+            self.node(*at).read_key(&mut key);
+            key
+        };
+        let keys: Vec<_> = nodes.iter().map(key).collect();
+        let hint = self.hint.get_or_init(|| KeyHint::choose(&keys));
+        nodes.iter().zip(&keys).map(|(at, key)| Link::new(hint.of(key), *at)).collect()
     }
 
     /// The newest version of `key` not newer than `seq`, or else the first node behind it.
     #[inline]
     pub(super) fn seek(&self, key: &[u8], seq: SeqNo) -> Option<Place> {
-        self.search(&self.sought(key, seq))[0].1.node()
+        self.search(&self.sought(key, seq)).1.node()
     }
 
     /// The node with the newest version of `key` not newer than `seq`.
     #[inline]
     pub(super) fn find(&self, key: &[u8], seq: SeqNo) -> Option<Node<'_>> {
         let sought = self.sought(key, seq);
-        let link = self.search(&sought)[0].1;
-        let node = self.node(link.node().filter(|_| link.prefix() == sought.prefix)?);
+        let link = self.search(&sought).1;
+        let node = self.node(link.node().filter(|_| !is_told_apart(link, &sought))?);
         node.compare_key(&self.order, key).is_eq().then_some(node)
     }
 
     /// The last node before what [`seek`](Self::seek) finds.
     pub(super) fn seek_before(&self, key: &[u8], seq: SeqNo) -> Option<Place> {
-        let before = self.search(&self.sought(key, seq))[0].0;
+        let before = self.search(&self.sought(key, seq)).0;
         (before != self.head).then_some(before)
     }
 
@@ -160,23 +210,70 @@ impl List {
     }
 
     fn sought<'k>(&self, key: &'k [u8], seq: SeqNo) -> Sought<'k> {
-        let prefix = match self.order {
-            KeyOrder::Bytes => (key_word(key) >> 32) as u32,
-            // What another order says of the first bytes is not known.
-            KeyOrder::Custom(_) => 0,
-        };
-        Sought { key, prefix, seq }
+        let hint = self.hint.get().map_or(KeyHint::UNKNOWN, |hint| hint.of(key));
+        Sought { key, hint, seq }
     }
 
+    /// The last place before what is sought, and its link.
     #[inline]
-    fn search(&self, sought: &Sought<'_>) -> Way {
+    fn search(&self, sought: &Sought<'_>) -> (Place, Link) {
+        self.search_near(sought).unwrap_or_else(|| self.search_all(sought)[0])
+    }
+
+    /// The same on so many levels, or more.
+    #[inline]
+    fn way(&self, sought: &Sought<'_>, height: usize) -> Way {
+        match (height == 1).then(|| self.search_near(sought)).flatten() {
+            Some(found) => {
+                let mut way = [(self.head, Link::NONE); LEVELS];
+                way[0] = found;
+                way
+            }
+            None => self.search_all(sought),
+        }
+    }
+
+    /// From a finger or the last node, if that is near.
+    #[inline]
+    fn search_near(&self, sought: &Sought<'_>) -> Option<(Place, Link)> {
+        let tail = self.tail(0);
+        let mut at = match self.is_before(tail, sought) {
+            true => tail.place(),
+            false if sought.hint == KeyHint::UNKNOWN => return None,
+            false => self.fingers.near(sought.hint)?.place(),
+        };
+        let mut steps = 0;
+        while steps < STEPS {
+            let link = self.link(at, 0);
+            if !self.is_before(link, sought) {
+                return Some((at, link));
+            }
+            at = link.place();
+            // Where hints are alike there may be many, and keys have to be read.
+            steps += if is_told_apart(link, sought) { 1 } else { STEPS / 3 };
+        }
+        None
+    }
+
+    /// Down from the head, or on each level from its last node if that is before what is sought.
+    fn search_all(&self, sought: &Sought<'_>) -> Way {
+        let is_at_end = self.is_before(self.tail(0), sought);
         let mut way = [(self.head, Link::NONE); LEVELS];
         let (mut at, mut behind) = (self.head, Link::NONE);
         for level in (0..LEVELS).rev() {
+            let tail = self.tail(level);
+            if is_at_end && self.is_before(tail, sought) {
+                at = tail.place();
+            }
             (at, behind) = self.walk(at, level, behind, sought);
             way[level] = (at, behind);
         }
         way
+    }
+
+    #[inline]
+    fn tail(&self, level: usize) -> Link {
+        Link(self.tails[level].load(Acquire))
     }
 
     /// Along one level to the last place before what is sought; `behind` is a link known to lead behind that.
@@ -197,11 +294,11 @@ impl List {
         if link == Link::NONE {
             return false;
         }
-        let order = link.prefix().cmp(&sought.prefix).then_with(|| {
-            let node = self.node(link.place());
-            node.compare_key(&self.order, sought.key).then_with(|| sought.seq.cmp(&node.seq()))
-        });
-        order == Ordering::Less
+        if is_told_apart(link, sought) {
+            return link.hint() < sought.hint;
+        }
+        let node = self.node(link.place());
+        node.compare_key(&self.order, sought.key).then_with(|| sought.seq.cmp(&node.seq())).is_lt()
     }
 
     #[inline]
@@ -217,6 +314,12 @@ impl List {
     }
 }
 
+/// Whether hints decide where a link leads to.
+#[inline]
+fn is_told_apart(link: Link, sought: &Sought<'_>) -> bool {
+    link.hint() != sought.hint && link.hint() != KeyHint::UNKNOWN && sought.hint != KeyHint::UNKNOWN
+}
+
 /// On how many levels a node stands: drawn from what it holds, so that the same writes make the same list.
 #[inline]
 fn height(entry: &Entry<'_>) -> usize {
@@ -225,5 +328,5 @@ fn height(entry: &Entry<'_>) -> usize {
     hash ^= key_word(entry.key).rotate_left(23) ^ key_word(&entry.key[last..]);
     hash = (hash ^ hash >> 31).wrapping_mul(0xD6E8_FEB8_6659_FD93);
     hash = (hash ^ hash >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    (1 + (hash ^ hash >> 32).trailing_zeros() as usize / 2).min(LEVELS)
+    (1 + (hash ^ hash >> 32).trailing_zeros() as usize / 3).min(LEVELS)
 }

@@ -1,6 +1,8 @@
 //! Many at once.
 
 use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{
@@ -123,4 +125,39 @@ fn range_deletes_added_at_once_are_all_there() {
         }
     });
     assert_eq!(memtable.range_deletes(SeqNo::MAX).len() as u64, WRITERS * 200);
+}
+
+/// The least of a slot is known to no finger for long: keys that count up, count down, begin alike or repeat.
+#[test]
+fn a_list_that_has_fingers_reads_as_a_sorted_map() {
+    type Make = fn(u64) -> Vec<u8>;
+    let shapes: [Make; 6] = [
+        |nth| format!("user{nth:012}").into_bytes(),
+        |nth| format!("user{:012}", 1_000_000 - nth).into_bytes(),
+        |nth| format!("user{:012}", nth * 7919 % 5003).into_bytes(),
+        |nth| (nth % 37).to_be_bytes().to_vec(),
+        |nth| [&b"a"[..], &vec![0; (nth * 31 % 97) as usize], &[(nth % 3) as u8]].concat(),
+        |nth| if nth < 1000 { nth.to_be_bytes().to_vec() } else { format!("late {}", nth * 17).into_bytes() },
+    ];
+    for make in shapes {
+        let memtable = Arc::new(Memtable::new(KeyOrder::Bytes));
+        let mut model = BTreeMap::new();
+        for nth in 0..6000 {
+            memtable.insert(Entry::put(&make(nth), SeqNo::new(nth), &nth.to_le_bytes()));
+            model.insert((make(nth), Reverse(nth)), nth);
+        }
+        let mut cursor = memtable.cursor();
+        cursor.seek_first().unwrap();
+        for ((key, Reverse(seq)), nth) in &model {
+            let entry = cursor.entry().map(|entry| (entry.key.to_vec(), entry.seq));
+            assert_eq!(entry, Some((key.clone(), SeqNo::new(*seq))));
+            let found = memtable.get(key, SeqNo::new(*seq)).map(|found| found.value.to_vec());
+            assert_eq!(found, Some(nth.to_le_bytes().to_vec()), "{} at {seq}", key.escape_ascii());
+            let absent = [&key[..], b"!"].concat();
+            let there = model.contains_key(&(absent.clone(), Reverse(*seq)));
+            assert!(there || memtable.get(&absent, SeqNo::new(0)).is_none());
+            cursor.move_next().unwrap();
+        }
+        assert_eq!(cursor.entry(), None);
+    }
 }
