@@ -135,6 +135,7 @@ mod tests {
             dir: "/".into(),
             tables: Tables::new(1),
             blocks: BlockCache::new(0),
+            pins: Arc::new(crate::pins::PinBudget::new(0)),
             witness: Arc::new(NoWitness),
             repair_source: None,
         };

@@ -260,7 +260,7 @@ impl Engine {
                     if let Some(number) = number_of(item.key) {
                         seen(number, item.key.len(), item.value.len());
                     }
-                    match Event::decode(&item.value) {
+                    match Event::decode(item.value) {
                         Some(event) => ledger.events.push(event),
                         None => ledger.damage.foreign += 1,
                     }
