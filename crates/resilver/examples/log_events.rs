@@ -37,7 +37,7 @@ impl Log for Print {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    log::set_logger(&Print)?;
+    log::set_logger(&Print).map_err(|error| error.to_string())?;
     log::set_max_level(LevelFilter::Info);
     let dir = std::env::args().nth(1).ok_or("name the directory of a store, which is then scrubbed")?;
     let db = Options::new().listener(Arc::new(ToLog)).open(dir)?;

@@ -168,7 +168,7 @@ impl<'a> Load<'a> {
                 match truth::value(group, member, begun.version) {
                     Some(value) => _ = batch.put(keyspace, &key, &value),
                     None if truth::making(begun.version) == Making::Delete => {
-                        _ = batch.delete(keyspace, &key)
+                        _ = batch.delete(keyspace, &key);
                     }
                     None => {}
                 }
