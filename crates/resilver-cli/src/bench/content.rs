@@ -89,7 +89,7 @@ impl Content {
 
     /// Any number, the same for the same operation of the same workload.
     pub(super) fn draw(&self, salt: u64, op: u64) -> u64 {
-        (u128::from(mixed(mixed(self.seed ^ salt) ^ op)) * u128::from(self.keys) >> 64) as u64
+        ((u128::from(mixed(mixed(self.seed ^ salt) ^ op)) * u128::from(self.keys)) >> 64) as u64
     }
 
     /// The number at a place of an order without any: every number has one place.
@@ -101,7 +101,8 @@ impl Content {
             // A Feistel network: whatever the mixing does, it can be undone, so no two places meet.
             for round in 0..MIXES {
                 let (left, right) = (number >> half, number & mask);
-                number = right << half | (left ^ mixed(mixed(self.seed ^ salt) + round ^ right << 8) & mask);
+                let mix = mixed(mixed(self.seed ^ salt).wrapping_add(round) ^ (right << 8));
+                number = (right << half) | (left ^ (mix & mask));
             }
             if number < self.keys {
                 return number;

@@ -79,10 +79,10 @@ const fn mark(verdict: Verdict) -> &'static str {
 
 fn verdict(html: &mut String, checkup: &Checkup) {
     let verdict = checkup.health.verdict;
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<section id=\"verdict\" class=\"verdict {}\" tabindex=\"-1\" aria-labelledby=\"said\">\
-         <span class=\"mark\" aria-hidden=\"true\">{}</span><div><h1 id=\"said\">{}</h1><p>{}</p></div></section>\n",
+         <span class=\"mark\" aria-hidden=\"true\">{}</span><div><h1 id=\"said\">{}</h1><p>{}</p></div></section>",
         verdict.name(),
         mark(verdict),
         capital(&verdict.to_string()),
