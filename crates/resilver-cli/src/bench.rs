@@ -10,7 +10,7 @@ mod told;
 mod workload;
 mod writes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -76,8 +76,8 @@ pub(crate) fn run(options: &BenchOptions, voice: &Voice) -> Result<Report, Failu
     Ok(report)
 }
 
-fn measure(dir: &std::path::Path, options: &BenchOptions, voice: &Voice) -> Result<Vec<Outcome>, Failure> {
-    std::fs::create_dir_all(dir).map_err(|cause| Failure::Io { verb: "make", path: dir.into(), cause })?;
+fn measure(dir: &Path, options: &BenchOptions, voice: &Voice) -> Result<Vec<Outcome>, Failure> {
+    files::make_all(dir)?;
     let content = Content::new(options.keys, options.value_bytes as usize, options.seed);
     let stage = Stage::new(dir, options, content);
     let chosen =

@@ -317,6 +317,22 @@ pub(crate) fn put_text(path: &Path, text: &str, store: &Path) -> Result<(), Fail
     make_new(path, &like, replace, |temporary| temporary.write_at(0, text.as_bytes()))
 }
 
+/// Makes a directory, with those above it that are not there.
+pub(crate) fn make_all(dir: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(dir).map_err(failed("make", dir))
+}
+
+/// Has the system forget what it keeps in memory of the files in a directory, as far as it takes the advice.
+pub(crate) fn forget_cached(dir: &Path) -> Result<(), Failure> {
+    for name in names_in(dir)? {
+        // A file that goes meanwhile is forgotten as well.
+        if let Ok(file) = File::open(dir.join(name)) {
+            let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
+        }
+    }
+    Ok(())
+}
+
 /// Removes a file.
 pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     fs::remove_file(path).map_err(failed("remove", path))

@@ -18,6 +18,7 @@ const EFFECTS: &[Effect] = &[
         places: &[
             "crates/lsm-io/",
             "crates/resilver/examples/",
+            "crates/resilver-cli/src/bench/meter.rs",
             "crates/resilver-cli/src/files.rs",
             "xtask/",
         ],

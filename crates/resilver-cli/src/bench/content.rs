@@ -95,14 +95,14 @@ impl Content {
     /// The number at a place of an order without any: every number has one place.
     pub(super) fn shuffled(&self, salt: u64, place: u64) -> u64 {
         let half = (u64::BITS - (self.keys - 1).leading_zeros()).div_ceil(2).max(1);
-        let mask = (1 << half) - 1;
+        let (mask, seed) = ((1 << half) - 1, mixed(self.seed ^ salt));
         let mut number = place;
         loop {
             // A Feistel network: whatever the mixing does, it can be undone, so no two places meet.
             for round in 0..MIXES {
                 let (left, right) = (number >> half, number & mask);
-                let mix = mixed(mixed(self.seed ^ salt).wrapping_add(round) ^ (right << 8));
-                number = (right << half) | (left ^ (mix & mask));
+                let drawn = mixed(seed.wrapping_add(round) ^ (right << 8)) & mask;
+                number = (right << half) | (left ^ drawn);
             }
             if number < self.keys {
                 return number;

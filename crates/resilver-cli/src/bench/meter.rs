@@ -51,13 +51,18 @@ fn field(file: &str, name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// What the files of a directory take on the disk.
-pub(super) fn space(dir: &Path) -> std::io::Result<u64> {
+/// What the files below a directory take on the disk.
+pub(super) fn space_below(dir: &Path) -> std::io::Result<u64> {
     use std::os::unix::fs::MetadataExt as _;
     let mut space = 0;
     for entry in fs::read_dir(dir)? {
-        // A file that goes meanwhile takes nothing.
-        space += entry?.metadata().map_or(0, |metadata| metadata.blocks() * 512);
+        let entry = entry?;
+        space += match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => space_below(&entry.path())?,
+            Ok(metadata) => metadata.blocks() * 512,
+            // A file that goes meanwhile takes nothing.
+            Err(_) => 0,
+        };
     }
     Ok(space)
 }

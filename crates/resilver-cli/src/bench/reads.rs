@@ -1,14 +1,12 @@
 //! Workloads that read. An answer that is not the right one ends the bench.
 
 use std::{
-    fs::File,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
 use resilver::{Db, Scan};
-use rustix::fs::{Advice, fadvise};
 
 use super::{
     content::Content,
@@ -16,7 +14,7 @@ use super::{
     stage::{Load, Ran, Stage, drive},
     writes,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, files};
 
 /// Keys of a scan from anywhere.
 const SCANNED: u64 = 100;
@@ -49,7 +47,7 @@ pub(super) fn from_disk(stage: &Stage<'_>) -> Result<Figures, Failure> {
     let work = |db: &Db, path: &Path| {
         let mut ran = Ran::none();
         for first in (0..ops).step_by(FORGET_EVERY as usize) {
-            forget(path)?;
+            files::forget_cached(path)?;
             let turn = FORGET_EVERY.min(ops - first);
             ran.join(drive(1, turn, |op, _| get_any(stage, db, first + op))?);
         }
@@ -167,16 +165,3 @@ fn walk(stage: &Stage<'_>, items: impl Iterator<Item = Item>, first: u64, count:
 }
 
 type Item = <resilver::Items as Iterator>::Item;
-
-/// Has the system drop what it holds of the files in a directory.
-fn forget(dir: &Path) -> Result<(), Failure> {
-    let failure = |cause| Failure::Io { verb: "forget what is cached of", path: dir.into(), cause };
-    for entry in std::fs::read_dir(dir).map_err(failure)? {
-        let entry = entry.map_err(failure)?;
-        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            let file = File::open(entry.path()).map_err(failure)?;
-            fadvise(&file, 0, None, Advice::DontNeed).map_err(|errno| failure(errno.into()))?;
-        }
-    }
-    Ok(())
-}

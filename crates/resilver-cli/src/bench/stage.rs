@@ -140,7 +140,8 @@ fn measure(
     }
     let (cpu, written, peak_memory) = (meter.cpu(), meter.written(), meter::peak_memory());
     db.close()?;
-    let space = meter::space(path).map_err(|cause| Failure::Io { verb: "list", path: path.into(), cause })?;
+    let space =
+        meter::space_below(path).map_err(|cause| Failure::Io { verb: "list", path: path.into(), cause })?;
     let Load { wrote, holds } = load;
     Ok(Figures { latencies, wall, cpu, written, wrote, space, holds, peak_memory, beside })
 }
