@@ -75,6 +75,8 @@ fn round(
     load.judge_end().map_err(|wrong| format!("opened: {wrong}"))?;
     load.run(lasts, seed)?;
     load.judge_end().map_err(|wrong| format!("at the end: {wrong}"))?;
+    load.compact()?;
+    load.judge_end().map_err(|wrong| format!("compacted: {wrong}"))?;
     if ground.rot.is_some() {
         let all = PatrolOptions::new().bytes_per_sec(0);
         load.db.scrub(&all, &ScrubControl::new()).map_err(|error| told(&error))?;

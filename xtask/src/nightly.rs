@@ -73,6 +73,16 @@ const PARTS: &[Part] = &[
         words: "test --release -p resilver-tests --test laws heal::",
     },
     Part {
+        name: "store-stress",
+        proves: "many threads on one store see and leave what was written, all of each batch or nothing",
+        words: "test --release -p resilver-tests --test laws stress::",
+    },
+    Part {
+        name: "shuttle",
+        proves: "the small lock-free parts hold in every schedule that a scheduler tries",
+        words: "run --manifest-path tests/shuttle/Cargo.toml",
+    },
+    Part {
         name: "store-rot",
         proves: "damage within the promise is made good in every file; beyond it nothing wrong is answered",
         words: "test --release -p resilver-tests --test laws rot:: -- --test-threads=1",

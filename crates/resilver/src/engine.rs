@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use lsm_core::{Batch, Change, CompactionStrategy, Copying, Edit, Store};
+use lsm_core::{Batch, Change, Compaction, CompactionStrategy, Copying, Edit, Store};
 use lsm_io::{EpochWorker, LockGuard};
 use lsm_wal::{Log, LogError, SegmentNo, SegmentRecord};
 use parking_lot::Mutex;
@@ -209,9 +209,17 @@ impl Engine {
     /// Runs the compaction that is needed most, if one is.
     pub(crate) fn compact_one(&self) -> Result<bool, Error> {
         let Some(compaction) = self.store.plan_compaction() else { return Ok(false) };
-        self.store.run_compaction(compaction, &|| self.bell.is_over())?;
+        self.run(compaction)?;
         self.store.sweep()?;
         Ok(true)
+    }
+
+    /// Runs a compaction; one whose keyspace was dropped meanwhile has nothing left to do.
+    fn run(&self, compaction: Compaction) -> Result<(), Error> {
+        match self.store.run_compaction(compaction, &|| self.bell.is_over()) {
+            Ok(_) | Err(lsm_core::Error::NoTree { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Lets a strategy choose in every tree until it has nothing to choose.
@@ -220,7 +228,7 @@ impl Engine {
         for name in self.store.names() {
             let Some((tree, _)) = self.store.tree_named(&name) else { continue };
             while let Some(compaction) = self.store.plan_with(tree, strategy) {
-                self.store.run_compaction(compaction, &|| self.bell.is_over())?;
+                self.run(compaction)?;
             }
         }
         self.update_pressure();
@@ -236,7 +244,7 @@ impl Engine {
             let Some((tree, _)) = self.store.tree_named(&name) else { continue };
             while !self.store.is_done(tree, &major) {
                 match self.store.plan_with(tree, &major) {
-                    Some(compaction) => _ = self.store.run_compaction(compaction, &|| self.bell.is_over())?,
+                    Some(compaction) => self.run(compaction)?,
                     None if self.store.stuck_jobs() > 0 => return Err(Error::Stuck),
                     None => _ = self.bell.wait(self.bell.rings(), WAIT_FOR_JOBS),
                 }

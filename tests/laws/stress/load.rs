@@ -284,6 +284,10 @@ impl<'a> Load<'a> {
             bump(&self.counts.flushes);
             return self.db.flush().map_err(|error| format!("flushing: {}", told(&error)));
         }
+        self.compact()
+    }
+
+    pub(super) fn compact(&self) -> Result<(), String> {
         bump(&self.counts.compactions);
         match self.db.compact() {
             // What is hurt before it is in use is not taken.

@@ -85,12 +85,18 @@ impl Store {
     ///
     /// # Errors
     /// If an input cannot be read or the disk refuses; everything is as before. Tables that cannot be read
-    /// are left alone until the store is opened again.
+    /// are left alone until the store is opened again. [`Error::NoTree`] if the tree was dropped meanwhile.
     pub fn run_compaction(
         &self,
         compaction: Compaction,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Compacted, Error> {
+        let tree = compaction.tree.id;
+        let done = self.compact(compaction, should_stop);
+        done.map_err(|error| if self.lives(tree) { error } else { Error::NoTree { tree } })
+    }
+
+    fn compact(&self, compaction: Compaction, should_stop: &dyn Fn() -> bool) -> Result<Compacted, Error> {
         let Compaction { tree, job, claim } = compaction;
         let output = match job.kind {
             JobKind::Move => None,
@@ -105,7 +111,7 @@ impl Store {
                 }
                 Ok(output) => Some(output),
                 Err(error) => {
-                    if error.is_damage() {
+                    if error.is_damage() && self.lives(tree.id) {
                         // Planned again at once, it would only fail again.
                         std::mem::forget(claim);
                         self.stuck.fetch_add(1, Ordering::Relaxed);
@@ -225,7 +231,8 @@ impl Store {
     /// Whether a tree has nothing left that `major` is to merge.
     #[must_use]
     pub fn is_done(&self, tree: TreeId, major: &Major) -> bool {
-        self.tree(tree).is_ok_and(|tree| major.is_done(&tree.order(), &tree.view().version))
+        let is_done = |tree: Arc<Tree>| major.is_done(&tree.order(), &tree.view().version);
+        self.tree(tree).ok().is_none_or(is_done)
     }
 
     /// How many jobs failed on tables that cannot be read, and keep others from these.

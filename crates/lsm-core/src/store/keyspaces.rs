@@ -58,4 +58,8 @@ impl Store {
         self.let_go(&gone, version.tables().map(|(_, _, table)| table.clone()));
         Ok(())
     }
+    /// Whether a tree is there; of one that is not, what jobs still do comes to nothing.
+    pub(super) fn lives(&self, tree: TreeId) -> bool {
+        self.keeper.catalog().trees.contains_key(&tree)
+    }
 }
