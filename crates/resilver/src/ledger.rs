@@ -35,6 +35,8 @@ use crate::{Durability, Error, engine::Engine, system::SYSTEM_KEYSPACE};
 const EVENTS_MAX: usize = 4096;
 /// Bytes of them.
 const BYTES_MAX: u64 = 512 << 10;
+/// More than are written while the ledger is read.
+const RECENTLY_STORED_MAX: usize = 1024;
 /// Once there are too many, this part of them goes, so that this is not done each time.
 const DROPPED_PART: usize = 8;
 
@@ -111,9 +113,10 @@ impl LedgerKeeper {
     }
 }
 
-/// Time since 1970.
+/// Time since 1970, as fine as the ledger keeps it.
 pub(crate) fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn key_of(number: u64) -> Vec<u8> {
@@ -149,11 +152,18 @@ impl Engine {
     /// What is on record, with what is not written yet.
     pub(crate) fn ledger(&self) -> Result<Ledger, Error> {
         self.check_open()?;
-        // Nothing moves from memory to the store meanwhile.
-        let _stored = self.ledger.stored.lock();
+        // Asked before the store too, so that nothing is missed that moves there meanwhile; then it is in both.
+        let before = self.ledger.recorder.pending();
         let mut ledger = Ledger::default();
         self.read_ledger(None, &mut ledger, |_, _, _| {});
-        ledger.events.extend(self.ledger.recorder.pending());
+        // Only the newest of what is stored can be what was pending a moment ago.
+        let newest = ledger.events.len().saturating_sub(RECENTLY_STORED_MAX);
+        for event in before.into_iter().chain(self.ledger.recorder.pending()) {
+            match ledger.events[newest..].iter_mut().find(|known| known.is_earlier_state_of(&event)) {
+                Some(known) => *known = event,
+                None => ledger.events.push(event),
+            }
+        }
         ledger.events.sort_by_key(|event| event.at);
         Ok(ledger)
     }
@@ -166,7 +176,9 @@ impl Engine {
     /// Writes what happened; what cannot be written now is kept for later.
     pub(crate) fn write_ledger(&self, take: Take) {
         let keeper = &self.ledger;
-        if keeper.recorder.is_idle() || self.log().is_err() {
+        // In the background it is not written while writers are held back: closing must not wait for that.
+        let waits = take == Take::Due && !self.pacer.is_free();
+        if keeper.recorder.is_idle() || self.log().is_err() || waits {
             return;
         }
         let mut stored = keeper.stored.lock();
@@ -174,10 +186,13 @@ impl Engine {
         if events.is_empty() && missed == Tally::default() {
             return;
         }
-        if let Err(error) = self.append_events(&mut stored, &events, &missed) {
-            log::warn!("the ledger cannot be written now, and is later: {}", error.to_told());
-            *stored = None;
-            keeper.recorder.put_back(events, missed);
+        match self.append_events(&mut stored, &events, &missed) {
+            Ok(()) => keeper.recorder.settle(),
+            Err(error) => {
+                log::warn!("the ledger cannot be written now, and is later: {}", error.to_told());
+                *stored = None;
+                keeper.recorder.put_back(events, missed);
+            }
         }
     }
 

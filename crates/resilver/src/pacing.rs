@@ -135,6 +135,11 @@ impl Pacer {
         }
     }
 
+    /// Whether a write would go through at once.
+    pub(crate) fn is_free(&self) -> bool {
+        self.rate.load(Ordering::Relaxed) == FREE
+    }
+
     /// Wakes whoever waits for room.
     pub(crate) fn wake(&self) {
         drop(self.queue.lock());
@@ -182,6 +187,10 @@ impl Pacer {
         let mut queue = self.queue.lock();
         while self.rate.load(Ordering::Relaxed) == STOPPED {
             engine.check_open()?;
+            if engine.bell.is_over() {
+                // Nobody flushes any more, and who waits here may be a thread that closing waits for.
+                return Err(Error::Closed);
+            }
             if let Some(cause) = &queue.stalled {
                 return Err(Error::Stalled { cause: cause.clone() });
             }

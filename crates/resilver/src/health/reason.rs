@@ -143,7 +143,9 @@ impl Reason {
             Self::LedgerDamaged => {
                 "nothing else is concerned; what was on record there is gone, and new events are kept"
             }
-            Self::Healed { .. } => "nothing; scrub regularly, so that rot is found while it can be mended",
+            Self::Healed { .. } => {
+                "there is nothing to do; scrub regularly, so that rot is found while it can be mended"
+            }
             Self::Unlooked => "run `resilver scrub`, or open the store with `scrub_every`",
         }
     }

@@ -235,6 +235,12 @@ impl Event {
         self.pages.iter().all(holds)
     }
 
+    /// Whether the other is this one, met as often or more often by now.
+    pub(crate) fn is_earlier_state_of(&self, other: &Self) -> bool {
+        let of = |event: &Self| (event.at, event.kind, event.outcome);
+        of(self) == of(other) && self.file == other.file && self.times <= other.times
+    }
+
     /// Takes in another event of the same kind, file and outcome. Pages that were known do not count again.
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.times = self.times.saturating_add(other.times);

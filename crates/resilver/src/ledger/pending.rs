@@ -46,6 +46,8 @@ pub(super) struct Pending {
     missed: Tally,
     recent: BTreeMap<Sameness, (Duration, Vec<(u64, u64)>)>,
     taken: Option<Duration>,
+    /// Taken, and neither settled nor put back yet.
+    writing: Vec<Event>,
 }
 
 fn sameness(event: &Event) -> Sameness {
@@ -102,7 +104,13 @@ impl Pending {
         if !due.is_empty() {
             self.taken = Some(now);
         }
+        self.writing.clone_from(&due);
         (due, std::mem::take(&mut self.missed))
+    }
+
+    /// What was taken last is written.
+    pub(super) fn settle(&mut self) {
+        self.writing.clear();
     }
 
     fn remember(&mut self, event: &Event, now: Duration) {
@@ -125,6 +133,7 @@ impl Pending {
 
     /// Events that could not be written.
     pub(super) fn put_back(&mut self, events: Vec<Event>, missed: Tally) {
+        self.settle();
         let newer = std::mem::replace(&mut self.events, events);
         self.missed.add(&missed);
         for event in newer {
@@ -132,8 +141,9 @@ impl Pending {
         }
     }
 
-    pub(super) fn events(&self) -> &[Event] {
-        &self.events
+    /// What is not written yet, or is just being written.
+    pub(super) fn events(&self) -> Vec<Event> {
+        [&self.writing[..], &self.events].concat()
     }
 }
 
@@ -228,9 +238,12 @@ mod tests {
         let _news = pending.add(read(1, "a", &[(1, 1)]));
         let (events, missed) = pending.take(Take::Due, Duration::from_secs(1));
         let _news = pending.add(read(2, "a", &[(2, 1)]));
+        assert_eq!(pending.events().len(), 2, "neither is written yet");
         pending.put_back(events, missed);
+        assert_eq!(pending.events().len(), 1);
         let (events, _) = pending.take(Take::All, Duration::from_secs(2));
-        assert_eq!(events.len(), 1);
+        pending.settle();
+        assert_eq!((events.len(), pending.events().len()), (1, 0));
         assert_eq!((&events[0].pages[..], events[0].times), (&[(1, 2)][..], 2));
     }
 }

@@ -80,12 +80,16 @@ impl Recorder {
         self.pending.lock().take(take, now())
     }
 
+    pub(super) fn settle(&self) {
+        self.pending.lock().settle();
+    }
+
     pub(super) fn put_back(&self, events: Vec<Event>, missed: Tally) {
         self.pending.lock().put_back(events, missed);
     }
 
     pub(super) fn pending(&self) -> Vec<Event> {
-        self.pending.lock().events().to_vec()
+        self.pending.lock().events()
     }
 }
 
