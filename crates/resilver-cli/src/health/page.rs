@@ -131,15 +131,15 @@ fn figures(html: &mut String, checkup: &Checkup) {
     let (body, all) = rows::protected_bytes(checkup);
     let cost = match body {
         0 => "nothing yet".into(),
-        _ => format!("{} ({:.1} %)", Bytes(all - body), 100.0 * (all - body) as f64 / body as f64),
+        _ => format!("{:.1} %", 100.0 * (all - body) as f64 / body as f64),
     };
     html.push_str("<dl class=\"figures\">\n");
     for (name, figure, note) in [
-        ("Pages looked at", verified.pages.to_string(), format!("in {} files", verified.files)),
-        ("Wrong now", wrong.to_string(), "and can be put right".into()),
-        ("Lost", lost.to_string(), "nothing brings them back".into()),
+        ("Pages looked at", grouped(verified.pages), format!("in {} files", verified.files)),
+        ("Wrong now", grouped(wrong), "and can be put right".into()),
+        ("Lost", grouped(lost), "nothing brings them back".into()),
         ("Weakest margin", weakest, "pages a column can still lose".into()),
-        ("Protection costs", cost, format!("on {} of data", Bytes(body))),
+        ("Protection costs", cost, format!("{} on {} of data", Bytes(all - body), Bytes(body))),
         ("On record", checkup.ledger.events.len().to_string(), "events in the ledger".into()),
     ] {
         let _ = writeln!(html, "<div><dt>{name}</dt><dd><b>{figure}</b> <span>{note}</span></dd></div>");
@@ -173,10 +173,94 @@ fn whole(html: &mut String, checkup: &Checkup, marks: &Marks) {
         let (name, meaning) = state.words();
         let _ = writeln!(
             html,
-            "<li><span class=\"swatch {}\" aria-hidden=\"true\"></span><span><b>{name}</b> {count} \
+            "<li><span class=\"swatch {}\" aria-hidden=\"true\"></span><span><b>{name}</b> {} \
              <small>{meaning}</small></span></li>",
-            state.class()
+            state.class(),
+            grouped(count)
         );
     }
     html.push_str("</ul></section>\n");
+}
+
+/// A number with its digits in groups of three.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join("\u{202f}")
+}
+
+#[cfg(test)]
+mod tests {
+    use resilver::{BadPage, Event, EventKind, LevelStats, Outcome, Rung, SeenFile, TreeStats};
+
+    use super::*;
+
+    /// A store of so many files and events, every second page of it lost, with names that are markup.
+    fn checkup(files: u64, events: usize) -> Checkup {
+        let mut checkup = Checkup { dir: "<i>".repeat(2000).into(), ..Checkup::default() };
+        let keyspace: std::sync::Arc<str> = "<script>".repeat(30).into();
+        for number in 0..files {
+            let name: std::sync::Arc<str> = format!("{number:06}<b>.table").into();
+            let (kind, pages) = (FileKind::Table, 300);
+            let (region, rung, state, keys) = (resilver::Region::Body, Rung::Lost, PageState::Lost, None);
+            let file = SeenFile {
+                name: name.clone(),
+                kind,
+                pages,
+                keyspace: Some(keyspace.clone()),
+                level: Some(6),
+                geometry: None,
+            };
+            checkup.verified.seen.push(file);
+            checkup.verified.pages += pages;
+            checkup.verified.bad.extend((0..pages).step_by(2).map(|page| BadPage {
+                file: name.clone(),
+                kind,
+                page,
+                state,
+                keys: keys.clone(),
+                region,
+                rung,
+            }));
+        }
+        let event =
+            Event::new(EventKind::Read, Outcome::Lost).of_file("<b>".repeat(99)).with_note("<u>".repeat(99));
+        checkup.ledger.events = vec![event.with_pages((0..99).map(|page| (page * 9, 3))); events];
+        let levels = vec![LevelStats { tables: 1, ..LevelStats::default() }; 7];
+        let stats = |_| TreeStats {
+            name: keyspace.clone(),
+            memtable_bytes: 0,
+            sealed_memtables: 0,
+            levels: levels.clone(),
+        };
+        checkup.stats.tables.keyspaces = (0..1000).map(stats).collect();
+        checkup
+    }
+
+    #[test]
+    fn the_page_is_bounded_whatever_the_store() {
+        let html = page(&checkup(3000, 4096));
+        assert!(html.len() < 2_000_000, "{} bytes", html.len());
+        for rest in ["2750 more files, 2750 of them hurt", "3796 older events", "6600 more levels"] {
+            assert!(html.contains(rest), "{rest}");
+        }
+    }
+
+    #[test]
+    fn names_of_the_store_are_no_markup() {
+        let html = page(&checkup(3, 3));
+        for markup in ["<script", "<i>", "<u>", "table<b", "<b><b>"] {
+            assert!(!html.contains(markup), "{markup}");
+        }
+        assert!(html.contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1000, "1\u{202f}000"), (1_234_567, "1\u{202f}234\u{202f}567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
 }

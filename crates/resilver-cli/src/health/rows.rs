@@ -138,7 +138,7 @@ pub(super) fn levels(html: &mut String, checkup: &Checkup) {
     }
     let _ = writeln!(
         html,
-        "<p class=\"rest\">The log is {} in {} segments, each written twice within itself. Small tables pay more, for \
+        "<p class=\"rest\">The log is {} in {} segment(s), each written twice within itself. Small tables pay more, for \
          no hole of 64 KiB may take a column.</p></section>",
         Bytes(checkup.stats.log_bytes),
         checkup.stats.log_segments

@@ -8,6 +8,7 @@ mod care;
 mod changed;
 mod damage;
 mod drill;
+mod health;
 mod hostile;
 mod inspect;
 mod kill;
