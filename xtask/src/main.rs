@@ -6,6 +6,7 @@
 mod args;
 mod arrows;
 mod ci;
+mod counts;
 mod failure;
 mod finding;
 mod formats;

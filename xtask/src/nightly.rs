@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::args::Args;
+use crate::counts::{self, Counted};
 use crate::failure::Failure;
 use crate::tool::Tool;
 use crate::workspace::Workspace;
@@ -11,9 +12,10 @@ pub(crate) const HELP: &str = "cargo xtask nightly [PART] [--seed N] [--minutes 
 
 Runs one long part, or all of them one after the other. The seed (today's day number when none is given)
 is printed and reaches the tests as RESILVER_SEED; the minutes (10) as RESILVER_MINUTES, and as
-PROPTEST_CASES in proportion. --list names the parts.";
+PROPTEST_CASES in proportion. --list names the parts. With --write, `counts` writes the record it is
+compared to.";
 
-/// A long part: its name, what it proves, and the words for cargo.
+/// A long part: its name, what it proves, and the words for cargo, or none if it is [`counts`].
 struct Part {
     name: &'static str,
     proves: &'static str,
@@ -87,6 +89,11 @@ const PARTS: &[Part] = &[
         proves: "damage within the promise is made good in every file; beyond it nothing wrong is answered",
         words: "test --release -p resilver-tests --test laws rot:: -- --test-threads=1",
     },
+    Part {
+        name: "counts",
+        proves: "fixed small workloads take no more instructions than those on record",
+        words: "",
+    },
 ];
 
 const MINUTES: u64 = 10;
@@ -96,6 +103,7 @@ pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result<(), Failure> 
     let seed = args.value("--seed")?.unwrap_or_else(today);
     let minutes = args.value("--minutes")?.unwrap_or(MINUTES);
     let list = args.flag("--list");
+    let counted = if args.flag("--write") { Counted::Written } else { Counted::Compared };
     let name = args.word();
     args.finish()?;
     if list {
@@ -108,7 +116,10 @@ pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result<(), Failure> 
         let what = format!("there is no part `{}`", name.unwrap_or_default());
         return Err(Failure::new(what, "`cargo xtask nightly --list` names them"));
     }
-    chosen.into_iter().try_for_each(|part| part.run(workspace, seed, minutes))
+    chosen.into_iter().try_for_each(|part| match part.words {
+        "" => counts::run(workspace, counted),
+        _ => part.run(workspace, seed, minutes),
+    })
 }
 
 impl Part {
