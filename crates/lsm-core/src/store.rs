@@ -5,7 +5,7 @@
 //!
 //! **Locks**, outermost first: `naming` (keyspaces come and go one at a time) → `flushing` (one flush, or the part of a checkpoint that must not meet one) →
 //! `gate` (shared by a write from the log to its publication; alone to seal) → `installing` (a
-//! version goes from the manifest to its tree) → the manifest's own → a tree's state. None but `naming`,
+//! version goes from the manifest to its tree) → the manifest's own → a tree's sealed list. None but `naming`,
 //! `flushing` and the manifest's is held over I/O.
 
 mod checkpoint;
