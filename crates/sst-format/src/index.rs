@@ -33,6 +33,16 @@ pub(crate) enum ChildKind {
     Gap,
 }
 
+impl ChildKind {
+    const fn of(tag: u8) -> Option<Self> {
+        match tag {
+            1 => Some(Self::Block),
+            2 => Some(Self::Gap),
+            _ => None,
+        }
+    }
+}
+
 /// One child of an index block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Child {
@@ -42,14 +52,22 @@ pub(crate) struct Child {
 }
 
 impl Child {
+    /// What a search needs of an index cell: what it leads to, and where that is. The rest is not looked at.
+    #[inline]
+    pub(crate) fn place(block: &CellBlock, cell: &Cell) -> Result<(ChildKind, BlockSpan), PayloadError> {
+        let (value, mut at) = (cell.value(block.cells()), 0);
+        let (offset, len) = (varint::take(value, &mut at), varint::take(value, &mut at));
+        match (ChildKind::of(cell.tag), offset, len.and_then(|len| u32::try_from(len).ok())) {
+            (Some(kind), Some(offset), Some(len)) => Ok((kind, BlockSpan { offset, len })),
+            // It is not sound, and reading all of it says why.
+            _ => Self::decode(block, cell).map(|child| (child.kind, child.span)),
+        }
+    }
+
     /// Reads the value of an index cell.
     pub(crate) fn decode(block: &CellBlock, cell: &Cell) -> Result<Self, PayloadError> {
         let error = |what| PayloadError { at: cell.at as usize, what };
-        let kind = match cell.tag {
-            1 => ChildKind::Block,
-            2 => ChildKind::Gap,
-            _ => return Err(error("an index cell is neither child nor gap")),
-        };
+        let kind = ChildKind::of(cell.tag).ok_or(error("an index cell is neither child nor gap"))?;
         let (value, mut at) = (cell.value(block.cells()), 0);
         let mut take = || varint::take(value, &mut at);
         let (offset, len, low, distance) = (take(), take(), take(), take());

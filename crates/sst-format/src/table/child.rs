@@ -53,11 +53,12 @@ pub(super) enum Want {
 impl Want {
     /// The child of an index cell.
     pub(super) fn of(cells: &CellBlock, cell: &Cell, level: Level, at: BlockSpan) -> Result<Self, ReadError> {
-        let child = child_of(cells, cell, at)?;
-        Ok(match (child.kind, level) {
-            (ChildKind::Gap, _) => Self::Gap(child.span),
-            (ChildKind::Block, Level::OverIndex) => Self::Index(child.span),
-            (ChildKind::Block, Level::OverData) => Self::Data(child.span),
+        let place = Child::place(cells, cell);
+        let (kind, span) = place.map_err(|cause| ReadError::payload(at, BlockKind::Index, cause))?;
+        Ok(match (kind, level) {
+            (ChildKind::Gap, _) => Self::Gap(span),
+            (ChildKind::Block, Level::OverIndex) => Self::Index(span),
+            (ChildKind::Block, Level::OverData) => Self::Data(span),
         })
     }
 }
