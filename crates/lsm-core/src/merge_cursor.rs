@@ -25,6 +25,9 @@ pub(crate) struct MergeCursor<C> {
     sources: Vec<C>,
     /// Sources that are on an entry, a binary heap: the next one in the way it goes stands first.
     heap: Vec<usize>,
+    /// Which place of the heap, 1 or 2, is ahead of the other: known from one step to the next for as long as the same
+    /// source is on top, so that such a step costs one comparison. 0 if that is not known.
+    second: usize,
     way: Way,
     /// Where it was when it turned round.
     turned_at: Vec<u8>,
@@ -34,7 +37,7 @@ impl<C: EntryCursor> MergeCursor<C> {
     /// Of these sources, newest first; on no entry.
     pub(crate) fn new(order: KeyOrder, sources: Vec<C>) -> Self {
         let heap = Vec::with_capacity(sources.len());
-        Self { order, sources, heap, way: Way::Forward, turned_at: Vec::new() }
+        Self { order, sources, heap, second: 0, way: Way::Forward, turned_at: Vec::new() }
     }
 
     /// Which source the entry is from that it is on.
@@ -83,9 +86,33 @@ impl<C: EntryCursor> MergeCursor<C> {
         self.attempt(|merge| step(&mut merge.sources[top]))?;
         if self.sources[top].entry().is_none() {
             self.heap.swap_remove(0);
+            self.second = 0;
+            self.sift_down(0);
+        } else if self.heap.len() > 1 {
+            self.settle_top();
         }
-        self.sift_down(0);
         Ok(())
+    }
+
+    /// Puts the heap in order after its top went on.
+    #[inline]
+    fn settle_top(&mut self) {
+        if self.second == 0 {
+            self.second = self.child_ahead(0);
+        }
+        let second = self.second;
+        if self.is_ahead(self.heap[second], self.heap[0]) {
+            self.heap.swap(second, 0);
+            self.second = 0;
+            self.sift_down(second);
+        }
+    }
+
+    /// Of the children of a place that has any, the one that is ahead.
+    #[inline]
+    fn child_ahead(&self, at: usize) -> usize {
+        let (left, right) = (2 * at + 1, 2 * at + 2);
+        if right < self.heap.len() && self.is_ahead(self.heap[right], self.heap[left]) { right } else { left }
     }
 
     /// Takes every source but the top one to the other side of the place it is on.
@@ -120,6 +147,7 @@ impl<C: EntryCursor> MergeCursor<C> {
 
     fn heapify(&mut self) {
         let sources = &self.sources;
+        self.second = 0;
         self.heap.clear();
         self.heap.extend((0..sources.len()).filter(|&at| sources[at].entry().is_some()));
         (0..self.heap.len() / 2).rev().for_each(|at| self.sift_down(at));
@@ -128,12 +156,10 @@ impl<C: EntryCursor> MergeCursor<C> {
     #[inline]
     fn sift_down(&mut self, mut at: usize) {
         loop {
-            let (left, right) = (2 * at + 1, 2 * at + 2);
-            if left >= self.heap.len() {
+            if 2 * at + 1 >= self.heap.len() {
                 return;
             }
-            let is_right = right < self.heap.len() && self.is_ahead(self.heap[right], self.heap[left]);
-            let child = if is_right { right } else { left };
+            let child = self.child_ahead(at);
             if !self.is_ahead(self.heap[child], self.heap[at]) {
                 return;
             }
