@@ -83,9 +83,9 @@ impl<'a> Search<'a> {
         self.deleted.is_some()
     }
 
-    /// The answer.
+    /// The answer, once.
     #[inline]
-    pub(crate) fn end(self, end: End) -> Result<Option<Visible>, Error> {
+    pub(crate) fn end(&mut self, end: End) -> Result<Option<Visible>, Error> {
         match end {
             End::Found(found) => self.found(found),
             End::Absent => self.absent(),
@@ -93,9 +93,9 @@ impl<'a> Search<'a> {
     }
 
     /// The answer, if the newest entry is this one.
-    fn found(self, found: Found) -> Result<Option<Visible>, Error> {
+    fn found(&mut self, found: Found) -> Result<Option<Visible>, Error> {
         let decisive = self.deleted.max(Some(found.seq));
-        if let Some(loss) = self.doubt.filter(|loss| loss.is_visible(self.snapshot, decisive)) {
+        if let Some(loss) = self.doubt.take().filter(|loss| loss.is_visible(self.snapshot, decisive)) {
             return Err(loss.into());
         }
         if decisive > Some(found.seq) {
@@ -108,8 +108,8 @@ impl<'a> Search<'a> {
     }
 
     /// The answer, if no source has an entry.
-    fn absent(self) -> Result<Option<Visible>, Error> {
-        match self.doubt.filter(|loss| loss.is_visible(self.snapshot, self.deleted)) {
+    fn absent(&mut self) -> Result<Option<Visible>, Error> {
+        match self.doubt.take().filter(|loss| loss.is_visible(self.snapshot, self.deleted)) {
             Some(loss) => Err(loss.into()),
             None => Ok(None),
         }

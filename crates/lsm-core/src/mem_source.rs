@@ -11,6 +11,9 @@ pub(crate) trait MemSource {
     /// Walks its entries, and keeps them alive.
     type Cursor: EntryCursor;
 
+    /// Whether it holds nothing that a read which began by now may see.
+    fn holds_nothing(&self) -> bool;
+
     /// The newest version of `key` not newer than `snapshot`; range deletes are left to the caller.
     fn get(&self, key: &[u8], snapshot: SeqNo) -> Option<Found>;
 

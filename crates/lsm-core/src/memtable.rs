@@ -140,6 +140,11 @@ impl MemSource for Memtable {
     type Cursor = MemCursor;
 
     #[inline]
+    fn holds_nothing(&self) -> bool {
+        self.is_empty()
+    }
+
+    #[inline]
     fn get(&self, key: &[u8], snapshot: SeqNo) -> Option<Found> {
         let node = self.list.find(key, snapshot)?;
         let meta = node.meta();

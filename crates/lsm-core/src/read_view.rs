@@ -118,18 +118,22 @@ fn ask_all<'a>(
     answers: &mut [Result<Option<Visible>, Error>],
     mut ask: impl FnMut(&mut Asked<'a>) -> Result<Option<End>, Error>,
 ) {
-    for mut asked in std::mem::take(open) {
-        match ask(&mut asked) {
-            Ok(None) => open.push(asked),
+    open.retain_mut(|asked| {
+        match ask(asked) {
+            Ok(None) => return true,
             Ok(Some(end)) => answers[asked.at] = asked.search.end(end),
             Err(error) => answers[asked.at] = Err(error),
         }
-    }
+        false
+    });
 }
 
 /// What a memtable says of the key, if that ends the search.
 #[inline]
 fn ask_memtable(memtable: &impl MemSource, search: &mut Search<'_>) -> Option<End> {
+    if memtable.holds_nothing() {
+        return None;
+    }
     search.delete(memtable.deleted_at(search.key, search.snapshot));
     match memtable.get(search.key, search.snapshot) {
         Some(found) => Some(End::Found(found)),

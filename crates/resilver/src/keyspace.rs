@@ -63,7 +63,7 @@ impl Keyspace {
     }
 
     /// The values of many keys, in the order they are asked for, all as of one moment. Keys that are near one another
-    /// are looked up together, which costs less than one [`get`](Self::get) after the other.
+    /// are looked up together: a table is opened, a block read once for all of its keys.
     ///
     /// Each answer stands for itself: where the value of one key is lost, the others are there.
     ///

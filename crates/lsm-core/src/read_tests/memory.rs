@@ -36,6 +36,10 @@ impl ListMemtable {
 impl MemSource for ListMemtable {
     type Cursor = ListCursor;
 
+    fn holds_nothing(&self) -> bool {
+        self.rows.is_empty() && self.deletes.is_empty()
+    }
+
     fn get(&self, key: &[u8], snapshot: SeqNo) -> Option<Found> {
         let ((row, Reverse(seq)), (kind, value)) = self.rows.get(self.lower_bound(key, snapshot))?;
         let value = Bytes::copy_from_slice(value);
