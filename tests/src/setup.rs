@@ -75,6 +75,7 @@ impl Setup {
             .level_base_bytes(self.level_base_bytes)
             .block_bytes(self.block_bytes)
             .cache_bytes(self.cache_bytes)
+            .pinned_bytes(self.cache_bytes)
             .open_files_max(self.open_files_max)
             .segment_bytes(256 << 10)
             .codec(codec)

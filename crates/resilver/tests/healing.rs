@@ -28,7 +28,7 @@ fn value(number: u32) -> Vec<u8> {
 
 fn options(fs: &FaultFs) -> Options {
     let fs: Arc<dyn Fs> = Arc::new(fs.clone());
-    Options::new().fs(fs).background(Background::Inline).table_bytes(64 << 10).cache_bytes(0)
+    Options::new().fs(fs).background(Background::Inline).table_bytes(64 << 10).cache_bytes(0).pinned_bytes(0)
 }
 
 fn store() -> (FaultFs, Vec<std::path::PathBuf>) {

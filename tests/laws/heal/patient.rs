@@ -36,6 +36,7 @@ pub(super) fn options(fs: Arc<dyn Fs>) -> Options {
         .table_bytes(64 << 10)
         .segment_bytes(256 << 10)
         .cache_bytes(0)
+        .pinned_bytes(0)
 }
 
 /// Writes keys, each with its value.

@@ -52,6 +52,7 @@ fn options(fs: Arc<dyn Fs>, codec: Codec, size: Size) -> Options {
         .level_base_bytes(size.table_bytes * 3)
         .segment_bytes(size.table_bytes * 2)
         .cache_bytes(0)
+        .pinned_bytes(0)
         .codec(codec)
 }
 
