@@ -107,7 +107,7 @@ fn multi_get() -> Outcome<Round> {
     let db = loaded()?;
     Ok(Box::new(move |round| {
         for part in 0..10 {
-            let numbers = (0..100).map(|at| mixed(round << 32 | part * 100 + at) % KEYS);
+            let numbers = (0..100).map(|at| mixed((round << 32) | (part * 100 + at)) % KEYS);
             let keys: Vec<_> = numbers.map(key).collect();
             for found in db.multi_get(&keys)? {
                 assert!(black_box(found?).is_some());

@@ -80,7 +80,10 @@ impl World {
     }
 }
 
-fn told(events: &[Event]) -> Vec<(EventKind, Outcome, &str, &[(u64, u64)])> {
+/// What an event says, but for its time and its evidence.
+type Told<'a> = (EventKind, Outcome, &'a str, &'a [(u64, u64)]);
+
+fn told(events: &[Event]) -> Vec<Told<'_>> {
     events.iter().map(|event| (event.kind, event.outcome, &*event.file, &event.pages[..])).collect()
 }
 
