@@ -9,8 +9,10 @@ use shuttle::{
     },
     thread,
 };
-use shuttle_laws::{deletion_pause::DeletionPause, publication::Publication, snapshots::Snapshots};
+use shuttle_laws::{deletion_pause::DeletionPause, publication::Publication};
 use sst_format::SeqNo;
+
+use crate::snapshots::Snapshots;
 
 /// Laws by name.
 pub(crate) const ALL: &[(&str, fn())] = &[

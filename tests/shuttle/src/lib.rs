@@ -11,5 +11,3 @@ extern crate shuttle_std as std;
 pub mod deletion_pause;
 #[path = "../../../crates/lsm-core/src/publication.rs"]
 pub mod publication;
-#[path = "../../../crates/lsm-core/src/snapshots.rs"]
-pub mod snapshots;
