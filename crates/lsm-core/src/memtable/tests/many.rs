@@ -127,7 +127,7 @@ fn range_deletes_added_at_once_are_all_there() {
     assert_eq!(memtable.range_deletes(SeqNo::MAX).len() as u64, WRITERS * 200);
 }
 
-/// The least of a slot is known to no finger for long: keys that count up, count down, begin alike or repeat.
+/// Keys that count up, count down, begin alike, repeat, or change their looks when hints are chosen.
 #[test]
 fn a_list_that_has_fingers_reads_as_a_sorted_map() {
     type Make = fn(u64) -> Vec<u8>;
