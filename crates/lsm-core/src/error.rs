@@ -2,7 +2,7 @@
 //! or misuse (the caller's mistake).
 
 use lsm_io::{Failed, IoError};
-use sst_format::{EntryKind, LostRange, ReadError, WriteError};
+use sst_format::{EntryKind, LostRange, ReadError, SeqNo, WriteError};
 
 use crate::{FileId, TreeId, VersionError};
 
@@ -39,6 +39,17 @@ pub enum Error {
         table: FileId,
         /// Which bytes, and the keys that depend on them.
         lost: Box<LostRange>,
+    },
+    /// What is to be accepted as lost may still be seen by a snapshot.
+    #[error(
+        "a snapshot of {snapshot} is held and may see versions up to {newest} that would go with the loss; release \
+         snapshots that old, then accept it"
+    )]
+    HeldBySnapshot {
+        /// The oldest snapshot.
+        snapshot: SeqNo,
+        /// The newest version that may be lost.
+        newest: SeqNo,
     },
     /// The newest entry of a key is of a kind that reads do not resolve.
     #[error(

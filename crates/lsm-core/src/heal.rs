@@ -35,6 +35,16 @@ pub struct EccHealCompaction {
     target_size: u64,
     failures_max: u32,
     which: Which,
+    lost: Lost,
+}
+
+/// What becomes of tables with lost pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lost {
+    /// They stay: the file is the best there is of them, and its filter still excludes keys.
+    Left,
+    /// They are written anew, with loss markers.
+    Rewritten,
 }
 
 /// Which hints are looked at.
@@ -51,7 +61,7 @@ impl EccHealCompaction {
     /// From these hints, into tables of this many bytes; `u64::MAX` keeps one table.
     #[must_use]
     pub fn new(hints: &HealHints, target_size: u64) -> Self {
-        Self { hints: hints.clone(), target_size, failures_max: 3, which: Which::All }
+        Self { hints: hints.clone(), target_size, failures_max: 3, which: Which::All, lost: Lost::Left }
     }
 
     /// Hints that failed this often are left alone, so that a drain ends though a table cannot be healed.
@@ -65,6 +75,13 @@ impl EccHealCompaction {
     #[must_use]
     pub fn only(mut self, file: FileId) -> Self {
         self.which = Which::One(file);
+        self
+    }
+
+    /// Writes tables with lost pages anew as well, with loss markers for what is lost.
+    #[must_use]
+    pub fn with_losses(mut self) -> Self {
+        self.lost = Lost::Rewritten;
         self
     }
 
@@ -106,8 +123,8 @@ impl CompactionStrategy for EccHealCompaction {
 
     fn choose(&self, version: &Version, context: &PlanContext<'_>) -> Option<CompactionJob> {
         let mut hints = self.waiting(context.tree).filter(|hint| {
-            // What is lost would keep the job from ending, and waits for somebody to decide.
-            let can_help = hint.failures < self.failures_max && !hint.causes.contains(&HintCause::Lost);
+            let is_left = self.lost == Lost::Left && hint.causes.contains(&HintCause::Lost);
+            let can_help = hint.failures < self.failures_max && !is_left;
             can_help && (self.which == Which::All || self.which == Which::One(hint.file))
         });
         hints.find_map(|hint| self.job(&hint, version, context))

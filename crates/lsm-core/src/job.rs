@@ -6,9 +6,8 @@
 //! [`IN_FLIGHT_BYTES_MAX`] of others are in memory: a job takes about the memory of one table, and small ones
 //! are written while the next is filled.
 //!
-//! What is merged, and what the outputs mean to the tree, is decided before and after. A job that meets a gap
-//! in an input fails with [`Error::Lost`]; it is then run again over inputs that step over the gap, with a
-//! loss marker for it among the ranges.
+//! What is merged, and what the outputs mean to the tree, is decided before and after; so is what becomes of gaps in
+//! the inputs, which the cursor steps over and which stand among the ranges as loss markers.
 
 use std::{collections::VecDeque, path::Path, sync::Arc};
 
@@ -17,6 +16,7 @@ use sst_format::{Entry, RangeEntry};
 
 use crate::{
     Error, TableMeta, Tally,
+    acceptance::Acceptance,
     entry_cursor::EntryCursor,
     merge_ranges::MergeRanges,
     names::table_path,
@@ -38,6 +38,8 @@ pub(crate) struct MergePlan {
     pub(crate) retention: Retention,
     /// What its outputs are like.
     pub(crate) shape: OutputShape,
+    /// What was given up, and is left out whatever else holds.
+    pub(crate) accepted: Acceptance,
 }
 
 /// What a job works with.
@@ -107,7 +109,7 @@ fn merge(
     let mut sink =
         TableSink::new(&plan.shape, ranges.survivors(), env.new_file, |table| outputs.submit(table));
     let mut keep = |entry: Entry<'_>| sink.add(entry);
-    let mut until_check = 0;
+    let (mut until_check, mut accepted_at) = (0, 0);
     inputs.seek_first()?;
     while let Some(entry) = inputs.entry() {
         if until_check == 0 {
@@ -117,7 +119,9 @@ fn merge(
             }
         }
         until_check -= 1;
-        survivors.take(entry, &mut keep)?;
+        if !plan.accepted.takes(order, &mut accepted_at, &entry) {
+            survivors.take(entry, &mut keep)?;
+        }
         inputs.move_next()?;
     }
     let tally = survivors.finish(&mut keep)?;

@@ -127,6 +127,37 @@ impl Span {
         Self::new(order, start.clone(), end.clone())
     }
 
+    /// The part of it from `lower` to `upper`, if there can be any.
+    pub(crate) fn within(
+        &self,
+        order: &KeyOrder,
+        lower: &Bound<Bytes>,
+        upper: &Bound<Bytes>,
+    ) -> Option<Self> {
+        let start = match lower {
+            Bound::Unbounded => self.start.clone(),
+            Bound::Included(key) => Edge::before(key.clone()),
+            Bound::Excluded(key) => Edge::behind(key.clone()),
+        };
+        let end = match upper {
+            Bound::Unbounded => self.end.clone(),
+            Bound::Included(key) => Edge::behind(key.clone()),
+            Bound::Excluded(key) => Edge::before(key.clone()),
+        };
+        Self::new(order, start, end)?.intersect(order, self)
+    }
+
+    /// Whether everything within `other` is within it.
+    pub(crate) fn holds(&self, order: &KeyOrder, other: &Self) -> bool {
+        self.start.compare(order, &other.start) != Ordering::Greater
+            && self.end.compare(order, &other.end) != Ordering::Less
+    }
+
+    /// Whether `key` is within.
+    pub(crate) fn contains(&self, order: &KeyOrder, key: &[u8]) -> bool {
+        self.start.is_passed_by(order, key) && !self.end.is_passed_by(order, key)
+    }
+
     /// The smallest span around both.
     pub(crate) fn hull(&self, order: &KeyOrder, other: &Self) -> Self {
         let start = earlier(order, &self.start, &other.start).clone();
@@ -182,17 +213,7 @@ impl SpanSet {
 #[must_use]
 pub fn clip_range(order: &KeyOrder, range: &RangeEntry, bounds: &KeyBounds) -> Option<RangeEntry> {
     let whole = Span::of_bounds(bounds);
-    let start = match &range.lower {
-        Bound::Unbounded => whole.start.clone(),
-        Bound::Included(key) => Edge::before(key.clone()),
-        Bound::Excluded(key) => Edge::behind(key.clone()),
-    };
-    let end = match &range.upper {
-        Bound::Unbounded => whole.end.clone(),
-        Bound::Included(key) => Edge::behind(key.clone()),
-        Bound::Excluded(key) => Edge::before(key.clone()),
-    };
-    Some(Span::new(order, start, end)?.intersect(order, &whole)?.range_like(range))
+    Some(whole.within(order, &range.lower, &range.upper)?.range_like(range))
 }
 
 fn earlier<'a>(order: &KeyOrder, a: &'a Edge, b: &'a Edge) -> &'a Edge {

@@ -66,8 +66,10 @@ mod heal_hints;
 mod pressure;
 
 // Merging: what outlives it, cut into tables, made durable.
+mod acceptance;
 mod flush;
 mod job;
+mod loss_markers;
 mod merge_ranges;
 mod output_cuts;
 mod retention;
@@ -115,9 +117,9 @@ pub use publication::Publication;
 pub use repair_source::RepairSource;
 pub use snapshots::{LiveSnapshots, Snapshot, Snapshots};
 pub use store::{
-    Backlog, Checkpoint, Checkpointed, Compacted, Compaction, Copying, FlushJob, Flushed, Healed, Healing,
-    Keeper, KeyIter, KeyRange, KeyValue, LevelStats, Pass, Store, StoreOptions, StoreStats, StoredTable,
-    TreeStats,
+    AcceptStep, Accepting, Backlog, Checkpoint, Checkpointed, Compacted, Compaction, Copying, FlushJob,
+    Flushed, Healed, Healing, Keeper, KeyIter, KeyRange, KeyValue, KnownLoss, LevelStats, Pass, Store,
+    StoreOptions, StoreStats, StoredTable, TreeStats,
 };
 pub use survivors::Tally;
 pub use sweep::Soundness;

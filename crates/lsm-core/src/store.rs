@@ -8,6 +8,7 @@
 //! version goes from the manifest to its tree) → the manifest's own → a tree's sealed list. None but `naming`,
 //! `flushing` and the manifest's is held over I/O.
 
+mod accepting;
 mod checkpoint;
 mod compacting;
 mod debt;
@@ -16,8 +17,11 @@ mod healing;
 mod keeper;
 mod key_iter;
 mod keyspaces;
+mod losses;
 mod options;
+mod quarantine;
 mod replaying;
+mod rewriting;
 mod stats;
 mod sweeping;
 mod writing;
@@ -37,12 +41,14 @@ use sst_format::SeqNo;
 
 use self::sweeping::Obsolete;
 pub use self::{
+    accepting::{AcceptStep, Accepting},
     checkpoint::{Checkpoint, Checkpointed, Copying},
     compacting::{Compacted, Compaction},
     flushing::{FlushJob, Flushed},
     healing::{Healed, Healing, StoredTable},
     keeper::Keeper,
     key_iter::{KeyIter, KeyRange, KeyValue},
+    losses::KnownLoss,
     options::StoreOptions,
     replaying::Backlog,
     stats::{LevelStats, StoreStats, TreeStats},

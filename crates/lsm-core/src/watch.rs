@@ -3,6 +3,7 @@
 //! Invariant: only what the medium itself proved becomes a hint. A clean read never comes here.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{
         Arc,
@@ -12,13 +13,16 @@ use std::{
 };
 
 use page_ecc::Evidence;
+use parking_lot::Mutex;
 
-use crate::{HealHints, HintCause, Proof, Sighting, Witness};
+use crate::{FileId, HealHints, HintCause, Proof, Sighting, TreeId, Witness};
 
 /// Hears of every read that was not clean, and tells the store's own witness.
 pub(crate) struct Watch {
     hints: HealHints,
     counts: Counts,
+    /// Tables of which pages were lost, whether or not they are hinted. A leaf: nothing else is locked under it.
+    lossy: Mutex<BTreeSet<(TreeId, FileId)>>,
     /// Wakes whoever heals.
     waker: Waker,
     then: Arc<dyn Witness>,
@@ -38,7 +42,7 @@ struct Counts {
 
 impl Watch {
     pub(crate) fn new(hints: HealHints, waker: Waker, then: Arc<dyn Witness>) -> Self {
-        Self { hints, counts: Counts::default(), waker, then }
+        Self { hints, counts: Counts::default(), lossy: Mutex::default(), waker, then }
     }
 
     /// How many pages needed which rung so far.
@@ -53,6 +57,11 @@ impl Watch {
             supplied: supplied.load(Relaxed),
             lost: lost.load(Relaxed),
         }
+    }
+
+    /// Tables of which reads lost pages since the store was opened.
+    pub(crate) fn lossy(&self) -> Vec<(TreeId, FileId)> {
+        self.lossy.lock().iter().copied().collect()
     }
 
     fn count(&self, evidence: &Evidence) {
@@ -70,6 +79,9 @@ impl Watch {
 impl Witness for Watch {
     fn sighted(&self, sighting: &Sighting) {
         self.count(&sighting.evidence);
+        if sighting.evidence.lost > 0 {
+            self.lossy.lock().insert((sighting.tree, sighting.table));
+        }
         if sighting.proof == Proof::Medium {
             let cause = HintCause::of(&sighting.evidence);
             let pages = sighting.pages.iter().map(|run| run.start.get()..run.end.get());

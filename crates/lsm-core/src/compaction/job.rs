@@ -81,6 +81,8 @@ pub enum Reason {
     Asked,
     /// A table has pages that are wrong on the medium.
     Heal,
+    /// What was lost was given up, and goes for good.
+    Accepted,
 }
 
 /// Tables to replace by others.

@@ -20,7 +20,8 @@ fn plan(body_bytes: u64) -> MergePlan {
     let order = KeyOrder::Bytes;
     let options = TableOptions::new().created_at(7);
     let retention = flush_retention(&order, &Version::default(), LiveSnapshots::default());
-    MergePlan { retention, shape: OutputShape { options, order, body_bytes, overlap: OverlapLimit::NONE } }
+    let shape = OutputShape { options, order, body_bytes, overlap: OverlapLimit::NONE };
+    MergePlan { retention, shape, accepted: Acceptance::default() }
 }
 
 /// Enough for several tables of 8 KiB.

@@ -196,7 +196,7 @@ fn copy_what_reads(fs: &dyn Fs, from: &Path, to: &Path, table: &TableMeta) -> Re
 }
 
 /// Whether the file system refuses links there, but may well take bytes.
-fn cannot_link(kind: ErrorKind) -> bool {
+pub(super) fn cannot_link(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::CrossesDevices

@@ -2,29 +2,22 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use sst_format::{KeyOrder, RangeEntry, SeqNo};
+use sst_format::SeqNo;
 
-use super::Store;
+use super::{Store, rewriting::Rewritten};
 use crate::{
-    Change, Claim, CompactionJob, CompactionStrategy, Edit, Error, FileId, JobInput, JobKind, Major,
-    PlanContext, Reason, TableMeta, Tally, TreeId,
-    block_cache::Fill,
-    job::{JobOutput, MergePlan, run_merge},
-    loss::{LossLog, TableLoss},
-    merge_cursor::MergeCursor,
-    output_cuts::OverlapLimit,
-    retention::{Floor, Retention},
-    run_cursor::{RunCursor, Tables},
-    table_file::Opened,
-    tree::Tree,
+    Change, Claim, CompactionJob, CompactionStrategy, Edit, Error, FileId, JobKind, Major, PlanContext,
+    Reason, Tally, TreeId, acceptance::Acceptance, tree::Tree,
 };
 
 /// A compaction to be run; while it is held, no other takes its tables.
 #[derive(Debug)]
 pub struct Compaction {
-    tree: Arc<Tree>,
-    job: CompactionJob,
-    claim: Claim,
+    pub(super) tree: Arc<Tree>,
+    pub(super) job: CompactionJob,
+    pub(super) claim: Claim,
+    /// What of the inputs was given up.
+    pub(super) accepted: Acceptance,
 }
 
 /// What a compaction did.
@@ -36,6 +29,9 @@ pub struct Compacted {
     pub inputs: usize,
     /// Tables made.
     pub outputs: usize,
+    /// Tables among those that went of which something was lost: loss markers stand for it, and their files are in
+    /// quarantine.
+    pub damaged: usize,
     /// Bytes of the files it wrote; none for files that only changed their level.
     pub file_bytes: u64,
     /// What became of the entries.
@@ -71,7 +67,9 @@ impl Store {
             let Some(claim) = self.busy.claim(&order, &job) else { continue };
             // The version may be newer by now; claimed tables stay where they are.
             match job.prove(&tree.view().version, &order) {
-                Ok(()) => return Some(Compaction { tree, job, claim }),
+                Ok(()) => {
+                    return Some(Compaction { tree, job, claim, accepted: Acceptance::default() });
+                }
                 Err(_) if !Arc::ptr_eq(&version, &tree.view().version) => drop(claim),
                 Err(unsound) => {
                     log::error!("strategy {} chose a job that must not run: {unsound}", strategy.name());
@@ -84,8 +82,8 @@ impl Store {
     /// Runs a compaction: when it returns success, its outputs are durable and named, and reads look there.
     ///
     /// # Errors
-    /// If an input cannot be read or the disk refuses; everything is as before. Tables that cannot be read
-    /// are left alone until the store is opened again. [`Error::NoTree`] if the tree was dropped meanwhile.
+    /// If the disk refuses, or an input needs a newer release; everything is as before. What is lost of an input is
+    /// no error. [`Error::NoTree`] if the tree was dropped meanwhile.
     pub fn run_compaction(
         &self,
         compaction: Compaction,
@@ -97,19 +95,17 @@ impl Store {
     }
 
     fn compact(&self, compaction: Compaction, should_stop: &dyn Fn() -> bool) -> Result<Compacted, Error> {
-        let Compaction { tree, job, claim } = compaction;
-        let output = match job.kind {
+        let Compaction { tree, job, claim, accepted } = compaction;
+        let rewritten = match job.kind {
             JobKind::Move => None,
-            JobKind::Merge | JobKind::Rewrite => match self.rewrite(&tree, &job, should_stop) {
-                Ok(output) if job.reason == Reason::Heal => {
-                    // The old file goes only once the new one was seen on the medium.
-                    if let Err(error) = self.check_made(tree.id, &output.tables) {
-                        self.let_go(&tree, output.tables.into_iter());
+            JobKind::Merge | JobKind::Rewrite => match self.rewrite(&tree, &job, &accepted, should_stop) {
+                Ok(rewritten) => {
+                    if let Err(error) = self.check_rewritten(&tree, &job, &rewritten) {
+                        self.let_go(&tree, rewritten.output.tables.into_iter());
                         return Err(error);
                     }
-                    Some(output)
+                    Some(rewritten)
                 }
-                Ok(output) => Some(output),
                 Err(error) => {
                     if error.is_damage() && self.lives(tree.id) {
                         // Planned again at once, it would only fail again.
@@ -120,6 +116,8 @@ impl Store {
                 }
             },
         };
+        let damaged = rewritten.as_ref().map_or(0, |rewritten| rewritten.damaged.len());
+        let output = rewritten.map(|rewritten| rewritten.output);
         let (changes, tables, file_bytes, tally) = match &output {
             None => (job.moves(), Vec::new(), 0, Tally::default()),
             Some(output) => {
@@ -137,7 +135,21 @@ impl Store {
             self.let_go(&tree, job.inputs.iter().map(|input| input.table.clone()));
         }
         drop(claim);
-        Ok(Compacted { tree: tree.id, inputs: job.inputs.len(), outputs, file_bytes, tally })
+        Ok(Compacted { tree: tree.id, inputs: job.inputs.len(), outputs, damaged, file_bytes, tally })
+    }
+
+    /// The last things before outputs take the place of their inputs: a table that was healed is looked at on the
+    /// medium, and what is damaged goes into quarantine.
+    fn check_rewritten(
+        &self,
+        tree: &Tree,
+        job: &CompactionJob,
+        Rewritten { output, damaged }: &Rewritten,
+    ) -> Result<(), Error> {
+        if matches!(job.reason, Reason::Heal | Reason::Accepted) {
+            self.check_made(tree.id, &output.tables)?;
+        }
+        self.quarantine(damaged)
     }
 
     /// That the hints of what a job replaces are no more.
@@ -149,76 +161,6 @@ impl Store {
             .map(|input| input.table.id)
             .filter(|&file| known.contains_key(&(tree.id, file)));
         hinted.map(|file| Change::Healed { tree: tree.id, file }).collect()
-    }
-
-    fn rewrite(
-        &self,
-        tree: &Tree,
-        job: &CompactionJob,
-        should_stop: &dyn Fn() -> bool,
-    ) -> Result<JobOutput, Error> {
-        let order = tree.order();
-        let newest = job.inputs.iter().map(|input| input.table.seq_high).max().unwrap_or_default();
-        let retention = match job.kind {
-            JobKind::Rewrite => Retention::Everything,
-            JobKind::Merge | JobKind::Move => Retention::Needed {
-                live: self.snapshots.live(newest, || self.publication.visible()),
-                floor: Floor::beneath(&order, &tree.view().version, |table| {
-                    job.inputs.iter().any(|input| input.table.id == table)
-                }),
-            },
-        };
-        let overlap = OverlapLimit::of_tables(job.tables_below(), job.overlap_bytes_max);
-        let plan = MergePlan { retention, shape: self.shape(&order, job.output_bytes, overlap) };
-        let ranges = self.input_ranges(tree, &job.inputs)?;
-        let gaps = LossLog::default();
-        let mut inputs = self.input_cursor(tree, &order, &job.inputs, &gaps);
-        let stops = || should_stop() || gaps.len() > 0;
-        let output = run_merge(&mut inputs, ranges, &plan, &self.job_env(&|| self.new_file(), &stops));
-        let Some((_, gap)) = gaps.since(0).pop() else { return output };
-        // What was made passed over a gap: nobody may see it in place of the inputs.
-        if let Ok(output) = output {
-            self.let_go(tree, output.tables.into_iter());
-        }
-        Err(gap.into())
-    }
-
-    /// The inputs' entries in one order.
-    fn input_cursor(
-        &self,
-        tree: &Tree,
-        order: &KeyOrder,
-        inputs: &[JobInput],
-        gaps: &LossLog,
-    ) -> MergeCursor<RunCursor> {
-        let reader = tree.view().reader.clone();
-        let runs = inputs.chunk_by(|a, b| a.place == b.place).map(|run| {
-            let tables: Arc<[Arc<TableMeta>]> = run.iter().map(|input| input.table.clone()).collect();
-            RunCursor::new(reader.clone(), Tables::List(tables), Fill::Pass, gaps.clone())
-        });
-        MergeCursor::new(order.clone(), runs.collect())
-    }
-
-    /// The inputs' range deletes and loss markers.
-    fn input_ranges(&self, tree: &Tree, inputs: &[JobInput]) -> Result<Vec<RangeEntry>, Error> {
-        let reader = tree.view().reader.clone();
-        let mut ranges = Vec::new();
-        for table in
-            inputs.iter().map(|input| &input.table).filter(|table| table.range_deletes + table.losses > 0)
-        {
-            match reader.open(table)? {
-                Opened::Table(open) => {
-                    let known = open.view().ranges().ok_or_else(|| TableLoss::whole(tree.id, table))?;
-                    ranges.extend(
-                        known
-                            .iter()
-                            .filter_map(|range| crate::clip_range(&reader.order, range, &table.bounds)),
-                    );
-                }
-                Opened::Lost(loss) => return Err((*loss).into()),
-            }
-        }
-        Ok(ranges)
     }
 
     /// The strategy that merges everything a store holds by now, and whether it is done with a tree.

@@ -10,6 +10,7 @@ use sst_format::SeqNo;
 use super::Store;
 use crate::{
     Error, RunNo, TreeId,
+    acceptance::Acceptance,
     flush::{flush_edit, flush_retention},
     job::{JobEnv, JobOutput, MergePlan, run_merge},
     mem_source::MemSource as _,
@@ -118,7 +119,8 @@ impl Store {
         let live = self.snapshots.live(part.upto, || self.publication.visible());
         let retention = flush_retention(&order, &view.version, live);
         let overlap = OverlapLimit::NONE;
-        let plan = MergePlan { retention, shape: self.shape(&order, self.options.table_bytes, overlap) };
+        let shape = self.shape(&order, self.options.table_bytes, overlap);
+        let plan = MergePlan { retention, shape, accepted: Acceptance::default() };
         let ranges = part.memtables.iter().flat_map(|memtable| memtable.range_deletes(SeqNo::MAX)).collect();
         let cursors = part.memtables.iter().map(|memtable| memtable.cursor()).collect();
         run_merge(

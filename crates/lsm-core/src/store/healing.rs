@@ -207,8 +207,7 @@ impl Store {
     /// Writes one hinted table anew, if the strategy chooses one; the hint goes with the table.
     ///
     /// # Errors
-    /// If the disk refuses, something of it is lost, or it was stopped. Then its hint comes after those that
-    /// failed less.
+    /// If the disk refuses, or it was stopped. Then its hint comes after those that failed less.
     pub fn heal_by_rewrite(
         &self,
         strategy: &EccHealCompaction,
@@ -218,10 +217,19 @@ impl Store {
         let planned = trees.keys().find_map(|&tree| self.plan_with(tree, strategy));
         let Some(compaction) = planned else { return Ok(None) };
         let (tree, file) = (compaction.job().tree, compaction.job().inputs[0].table.id);
+        let hint = self.hints.snapshot().into_iter().find(|hint| (hint.tree, hint.file) == (tree, file));
+        let pages = hint.into_iter().flat_map(|hint| hint.pages);
+        let end = compaction.job().inputs[0].table.descriptor.geometry().total_pages();
+        let pages = pages.flat_map(|(first, count)| first..first.saturating_add(count).min(end));
+        let pages: PageRanges = pages.map(PageNo::new).collect();
         match self.run_compaction(compaction, should_stop) {
-            Ok(_) => {
-                let (evidence, outcome) = (Evidence::default(), Healing::Rewritten);
-                Ok(Some(Healed { tree, file, evidence, outcome }))
+            Ok(compacted) => {
+                let outcome = if compacted.damaged == 0 {
+                    Healing::Rewritten
+                } else {
+                    Healing::Lost { pages, healed: 0 }
+                };
+                Ok(Some(Healed { tree, file, evidence: Evidence::default(), outcome }))
             }
             Err(error) => {
                 if let Some(claim) = self.hints.claim(tree, file) {

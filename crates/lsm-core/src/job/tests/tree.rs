@@ -105,8 +105,13 @@ impl Tree {
         let shape =
             OutputShape { options: TableOptions::new(), order: ORDER.clone(), body_bytes: 60, overlap };
         let mut cursor = VecCursor::new(input.entries.clone());
-        let output =
-            run_merge(&mut cursor, input.ranges.clone(), &MergePlan { retention, shape }, &env).unwrap();
+        let output = run_merge(
+            &mut cursor,
+            input.ranges.clone(),
+            &MergePlan { retention, shape, accepted: Acceptance::default() },
+            &env,
+        )
+        .unwrap();
         for table in &output.tables {
             self.contents.insert(table.id, read_back(&self.disk.crash(Crash::LoseUnsynced), table));
         }
