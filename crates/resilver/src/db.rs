@@ -1,6 +1,9 @@
 //! A store, opened.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use lsm_core::{CompactionStrategy, Copying, StoreStats};
@@ -8,7 +11,7 @@ use parking_lot::Mutex;
 use sst_format::KeyOrder;
 
 use crate::{
-    AutoHeal, Background, Durability, Error, HealHint, HealMode, HealReport, Health, Items, Keyspace, Ledger,
+    AutoHeal, Background, Durability, Error, HealHint, HealMode, HealReport, Health, Items, Keyspace, Ledger, LostKeys,
     Options, PatrolOptions, Scan, ScrubControl, ScrubReport, ScrubStatus, Snapshot, Verified, WriteBatch,
     background::Threads, batch::Of, engine::Engine, ledger::Take, opening, system::SYSTEM_KEYSPACE,
 };
@@ -254,6 +257,39 @@ impl Db {
     /// If hints cannot be made durable, or the store is closed or only read.
     pub fn scrub(&self, options: &PatrolOptions, control: &ScrubControl) -> Result<ScrubReport, Error> {
         self.engine.scrub(options, control)
+    }
+
+    /// What is known to be lost, by keyspace and key range: what reads, compactions and scrubs have met so far. Tables
+    /// that lost something are read for it.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// let db = resilver::Db::open(dir.path().join("store"))?;
+    /// assert!(db.losses()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the disk refuses, or the store is closed.
+    pub fn losses(&self) -> Result<Vec<LostKeys>, Error> {
+        self.engine.losses()
+    }
+
+    /// Files with lost pages whose tables were written anew, without what is lost. They are kept, for a later try to
+    /// bring their pages back, until they are [released](Self::release_quarantined).
+    ///
+    /// # Errors
+    /// If the disk refuses, or the store is closed.
+    pub fn quarantined(&self) -> Result<Vec<PathBuf>, Error> {
+        self.engine.quarantined()
+    }
+
+    /// Removes the files in quarantine, and says how many those were. It changes no answer.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the store is closed or only read.
+    pub fn release_quarantined(&self) -> Result<usize, Error> {
+        self.engine.release_quarantined()
     }
 
     /// What scrubs have done so far.

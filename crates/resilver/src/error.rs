@@ -121,6 +121,15 @@ pub enum Error {
         "tables that cannot be read keep others from being compacted; check the store with `resilver verify`"
     )]
     Stuck,
+    /// A loss was to be accepted where none is known.
+    #[error(
+        "nothing is known to be lost in that range of keyspace {keyspace:?}, and nothing was changed; `losses` names \
+         what is, and a scrub finds what no read has met"
+    )]
+    NotLost {
+        /// The keyspace.
+        keyspace: Arc<str>,
+    },
     /// A snapshot is of another store.
     #[error("the snapshot is of another store; take one of this store")]
     ForeignSnapshot,

@@ -50,7 +50,7 @@ pub enum HealMode {
     /// Their wrong pages get their own bytes again; where the medium does not take that, as below.
     #[default]
     InPlace,
-    /// They are written anew.
+    /// They are written anew; where something of them is lost, with loss markers for it.
     Rewrite,
 }
 
@@ -139,7 +139,7 @@ impl Engine {
             self.check_open()?;
             // After a failed sync, a later one of the same file says nothing.
             let rewrites = (mode == HealMode::Rewrite || hint.is_stubborn()) && hint.tree != TreeId::STORE;
-            if rewrites && let Some(healed) = self.rewrite(hint.file).transpose() {
+            if rewrites && let Some(healed) = self.rewrite(hint.file, mode).transpose() {
                 break healed;
             }
             match self.store.hints().claim(hint.tree, hint.file) {
@@ -152,7 +152,7 @@ impl Engine {
         };
         let healed = match healed {
             // The medium does not keep the pages: elsewhere it may.
-            Ok(Healed { outcome: Healing::Refused, .. }) => match self.rewrite(hint.file) {
+            Ok(Healed { outcome: Healing::Refused, .. }) => match self.rewrite(hint.file, mode) {
                 Ok(None) => healed,
                 again => again.map(|again| again.unwrap_or_else(|| unreachable!("matched before"))),
             },
@@ -219,7 +219,7 @@ impl Engine {
             }
             let rewrites = hint.is_stubborn() && hint.tree != TreeId::STORE;
             let healed = match rewrites {
-                true => self.rewrite(hint.file).transpose(),
+                true => self.rewrite(hint.file, HealMode::InPlace).transpose(),
                 false => None,
             };
             let claimed = || Some(self.heal_claimed(hints.claim(hint.tree, hint.file)?, &hint));
@@ -231,9 +231,12 @@ impl Engine {
         Ok(None)
     }
 
-    /// Writes one hinted table anew, unless a job has it, or something of it is lost.
-    fn rewrite(&self, file: FileId) -> Result<Option<Healed>, Error> {
-        let strategy = EccHealCompaction::new(self.store.hints(), u64::MAX).only(file);
+    /// Writes one hinted table anew, unless a job has it. One of which something is lost only if it was asked for.
+    fn rewrite(&self, file: FileId, mode: HealMode) -> Result<Option<Healed>, Error> {
+        let mut strategy = EccHealCompaction::new(self.store.hints(), u64::MAX).only(file);
+        if mode == HealMode::Rewrite {
+            strategy = strategy.with_losses();
+        }
         let healed = self.store.heal_by_rewrite(&strategy, &|| self.bell.is_over())?;
         self.store.sweep()?;
         Ok(healed)

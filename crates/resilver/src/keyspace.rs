@@ -1,12 +1,12 @@
 //! A keyspace: keys of a store that live and are sorted by themselves.
 
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 use bytes::Bytes;
 use lsm_core::{Batch, KeyRange, TreeId, Visible};
 
 use crate::{
-    Durability, Error, Items, Scan, Snapshot,
+    Durability, Error, Items, LostKeys, Scan, Snapshot,
     engine::Engine,
     scan::{Direction, Values},
 };
@@ -185,6 +185,36 @@ impl Keyspace {
             is_reverse: scan.direction == Direction::Reverse,
             ended: false,
         })
+    }
+
+    /// Gives up what is known to be lost between two keys, so that they can be read again: a key that may have been
+    /// lost keeps its value only if that is newer than the loss, and otherwise has none from now on. Nothing older
+    /// comes back in its place. Says what was given up; [`Db::losses`](crate::Db::losses) says what can be.
+    ///
+    /// Damaged files are kept in [quarantine](crate::Db::quarantined). A call that is cut short, by a crash for
+    /// instance, is made again.
+    ///
+    /// ```
+    /// use std::ops::Bound;
+    /// # let dir = tempfile::tempdir()?;
+    /// let db = resilver::Db::open(dir.path().join("store"))?;
+    /// let users = db.keyspace("users")?;
+    /// for loss in db.losses()?.into_iter().filter(|loss| &*loss.keyspace == "users") {
+    ///     println!("giving up {:?} to {:?}", loss.lower, loss.upper);
+    ///     users.accept_loss(loss.lower.as_ref().map(|key| &key[..]), loss.upper.as_ref().map(|key| &key[..]))?;
+    /// }
+    /// // Nothing is lost now, so nothing can be given up.
+    /// let refused = users.accept_loss(Bound::Unbounded, Bound::Unbounded);
+    /// assert!(matches!(refused, Err(resilver::Error::NotLost { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotLost`] if nothing is known to be lost there; if a snapshot is held that may see what would go; if
+    /// the disk refuses, or the store is closed or only read.
+    pub fn accept_loss(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> Result<Vec<LostKeys>, Error> {
+        let [lower, upper] = [lower, upper].map(|bound| bound.map(Bytes::copy_from_slice));
+        self.engine.accept_loss(self.tree, lower, upper)
     }
 
     fn write(&self, room: usize, fill: impl FnOnce(&mut Batch)) -> Result<(), Error> {

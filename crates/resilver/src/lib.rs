@@ -39,6 +39,7 @@ mod engine;
 mod healing;
 mod journal;
 mod latency;
+mod losing;
 mod opening;
 mod pacing;
 mod replay;
@@ -53,6 +54,7 @@ pub use healing::{AutoHeal, HealGate, HealMode, HealReport, HealedFile};
 pub use health::{Health, Margin, Reason, Trend, Verdict};
 pub use keyspace::Keyspace;
 pub use ledger::{Event, EventKind, Ledger, LedgerDamage, Listener, NoListener, Outcome, Tally};
+pub use losing::LostKeys;
 pub use lsm_core::{
     CompactionStrategy, FileId, HealHint, Healed, Healing, HintCause, LevelStats, Leveled, Major, NoWitness,
     Proof, RepairSource, Sighting, StoreStats, TreeId, TreeStats, Witness,

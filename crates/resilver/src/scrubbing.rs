@@ -89,6 +89,7 @@ impl Engine {
         self.latency.look_away();
         if !looks_only {
             self.store.record_hints()?;
+            self.forget_lost_memory()?;
         }
         if !options.looks_only() {
             self.note_pass(&report);

@@ -1,0 +1,148 @@
+//! What a store lost: told by keyspace and key range, and given up where its owner says so.
+//!
+//! **Invariant**: nothing here makes a read answer that would fail, but [accepting a loss](crate::Keyspace::accept_loss) by name.
+
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, RangeBounds},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use lsm_core::{AcceptStep, KnownLoss, TreeId};
+use page_ecc::PageRanges;
+
+use crate::{
+    Error,
+    engine::{Engine, WAIT_FOR_JOBS},
+    healing::file_name,
+    scrubbing::SYSTEM_KEYSPACE,
+};
+
+/// Keys of which something may be lost, and where it was lost.
+///
+/// A read of such a key fails, unless something newer than [`seq_high`](Self::seq_high) was written to it. See
+/// [`Db::losses`](crate::Db::losses).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostKeys {
+    /// The keyspace.
+    pub keyspace: Arc<str>,
+    /// From which key.
+    pub lower: Bound<Bytes>,
+    /// To which key.
+    pub upper: Bound<Bytes>,
+    /// The lowest sequence number that may be lost.
+    pub seq_low: u64,
+    /// The highest.
+    pub seq_high: u64,
+    /// The file that lost it, or that holds the marker which stands for it.
+    pub file: Arc<str>,
+    /// The lost pages of the file; none for a marker, which was made of pages of a file that is in quarantine.
+    pub pages: PageRanges,
+}
+
+impl LostKeys {
+    fn of(keyspace: &Arc<str>, known: KnownLoss) -> Self {
+        Self {
+            keyspace: keyspace.clone(),
+            lower: known.lower,
+            upper: known.upper,
+            seq_low: known.seq_low.get(),
+            seq_high: known.seq_high.get(),
+            file: file_name(known.tree, known.table),
+            pages: known.pages,
+        }
+    }
+
+    /// Whether a key is among them, in the order of bytes.
+    #[must_use]
+    pub fn holds(&self, key: &[u8]) -> bool {
+        let range = (self.lower.as_ref().map(|key| &key[..]), self.upper.as_ref().map(|key| &key[..]));
+        RangeBounds::<[u8]>::contains(&range, key)
+    }
+}
+
+impl Engine {
+    fn tree_names(&self) -> BTreeMap<TreeId, Arc<str>> {
+        let catalog = self.store.keeper().catalog();
+        let users = catalog.trees.iter().filter(|(_, state)| &*state.name != SYSTEM_KEYSPACE);
+        users.map(|(&tree, state)| (tree, state.name.clone())).collect()
+    }
+
+    /// What is known to be lost of what users wrote.
+    pub(crate) fn losses(&self) -> Result<Vec<LostKeys>, Error> {
+        self.check_open()?;
+        let names = self.tree_names();
+        let known = self.store.losses()?.into_iter();
+        Ok(known.filter_map(|known| Some(LostKeys::of(names.get(&known.tree)?, known))).collect())
+    }
+
+    /// Gives up what is known to be lost of a keyspace between two keys.
+    pub(crate) fn accept_loss(
+        &self,
+        tree: TreeId,
+        lower: Bound<Bytes>,
+        upper: Bound<Bytes>,
+    ) -> Result<Vec<LostKeys>, Error> {
+        self.log()?;
+        let names = self.tree_names();
+        let name = names.get(&tree).ok_or(lsm_core::Error::NoTree { tree })?;
+        let accepted = self.give_up(tree, lower, upper)?;
+        self.forget_lost_memory()?;
+        if accepted.is_empty() {
+            return Err(Error::NotLost { keyspace: name.clone() });
+        }
+        self.store.forget_gone_hints()?;
+        self.store.sweep()?;
+        for loss in &accepted {
+            log::warn!("{name}: what {} lost up to {} was given up", loss.table, loss.seq_high);
+        }
+        Ok(accepted.into_iter().map(|known| LostKeys::of(name, known)).collect())
+    }
+
+    /// Gives up what the keyspace of the store's own lost: its records are worth nothing once some are missing.
+    pub(crate) fn forget_lost_memory(&self) -> Result<(), Error> {
+        let Some((tree, _)) = self.store.tree_named(SYSTEM_KEYSPACE) else { return Ok(()) };
+        match self.give_up(tree, Bound::Unbounded, Bound::Unbounded) {
+            // Another time.
+            Err(Error::Tree(lsm_core::Error::HeldBySnapshot { .. }) | Error::Stuck) => Ok(()),
+            given_up => given_up.map(drop),
+        }
+    }
+
+    fn give_up(
+        &self,
+        tree: TreeId,
+        lower: Bound<Bytes>,
+        upper: Bound<Bytes>,
+    ) -> Result<Vec<KnownLoss>, Error> {
+        let mut accepting = self.store.accept(tree, lower, upper)?;
+        loop {
+            self.check_open()?;
+            match accepting.step(&|| self.bell.is_over())? {
+                AcceptStep::Went => {}
+                AcceptStep::Busy if self.store.stuck_jobs() > 0 => return Err(Error::Stuck),
+                AcceptStep::Busy => _ = self.bell.rest(WAIT_FOR_JOBS),
+                AcceptStep::Done => return Ok(accepting.accepted()),
+            }
+        }
+    }
+
+    /// The damaged files that are kept.
+    pub(crate) fn quarantined(&self) -> Result<Vec<PathBuf>, Error> {
+        self.check_open()?;
+        let tables = self.store.quarantined()?;
+        Ok(tables.into_iter().map(|table| self.store.quarantined_path(table)).collect())
+    }
+
+    /// Lets all damaged files go that are kept.
+    pub(crate) fn release_quarantined(&self) -> Result<usize, Error> {
+        self.log()?;
+        let mut released = 0;
+        for table in self.store.quarantined()? {
+            released += usize::from(self.store.release_quarantined(table)?);
+        }
+        Ok(released)
+    }
+}
