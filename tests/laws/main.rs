@@ -9,6 +9,7 @@ mod faults;
 mod first_open;
 mod heal;
 mod log_damage;
+mod loss;
 mod misuse;
 mod model;
 mod rot;

@@ -94,6 +94,11 @@ const PARTS: &[Part] = &[
         proves: "fixed small workloads take no more instructions than those on record",
         words: "",
     },
+    Part {
+        name: "store-loss",
+        proves: "whatever tables lose, nothing wrong is answered, work goes on, and what is given up stays gone",
+        words: "test --release -p resilver-tests --test laws loss::",
+    },
 ];
 
 const MINUTES: u64 = 10;
