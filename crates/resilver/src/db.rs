@@ -11,9 +11,10 @@ use parking_lot::Mutex;
 use sst_format::KeyOrder;
 
 use crate::{
-    AutoHeal, Background, Durability, Error, HealHint, HealMode, HealReport, Health, Items, Keyspace, Ledger, LostKeys,
-    Options, PatrolOptions, Scan, ScrubControl, ScrubReport, ScrubStatus, Snapshot, Verified, WriteBatch,
-    background::Threads, batch::Of, engine::Engine, ledger::Take, opening, system::SYSTEM_KEYSPACE,
+    AutoHeal, Background, Durability, Error, HealHint, HealMode, HealReport, Health, Items, Keyspace, Ledger,
+    LostKeys, Options, PatrolOptions, Scan, ScrubControl, ScrubReport, ScrubStatus, Snapshot, Verified,
+    WriteBatch, background::Threads, batch::Of, engine::Engine, ledger::Take, opening,
+    system::SYSTEM_KEYSPACE,
 };
 
 /// The keyspace that is always there.

@@ -17,7 +17,7 @@ use crate::{
     Error,
     engine::{Engine, WAIT_FOR_JOBS},
     healing::file_name,
-    scrubbing::SYSTEM_KEYSPACE,
+    system::SYSTEM_KEYSPACE,
 };
 
 /// Keys of which something may be lost, and where it was lost.
