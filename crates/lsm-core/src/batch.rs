@@ -6,30 +6,29 @@
 //! | at | len | field   | meaning                                                                |
 //! |---:|----:|---------|------------------------------------------------------------------------|
 //! |  0 |   1 | version | 1                                                                      |
-//! |  1 |   4 | count   | operations                                                             |
-//! |  5 |  .. | ops     | each as below                                                          |
+//! |  1 |  .. | ops     | each as below, up to the end                                           |
 //!
 //! An operation:
 //!
 //! | at | len | field     | meaning                                                              |
 //! |---:|----:|-----------|----------------------------------------------------------------------|
 //! |  0 |   1 | kind      | 1 put, 2 delete, 3 single delete, 4 merge operand, 16 range delete   |
-//! |  1 |   1 | flags     | carried, never interpreted                                           |
-//! |  2 |   4 | tree      | which keyspace's tree                                                |
-//! |  6 |   2 | key_len   | bytes of the key, of a range delete's start                          |
-//! |  8 |   4 | value_len | bytes of the value or operand, of a range delete's end; else 0       |
-//! | 12 |  .. | key       | the key                                                              |
+//! |  1 |  .. | tree      | number, below: which keyspace's tree                                 |
+//! | .. |  .. | key_len   | number: bytes of the key, of a range delete's start                  |
+//! | .. |  .. | value_len | number: bytes of the value or operand, of a range delete's end; else 0 |
+//! | .. |  .. | key       | the key                                                              |
 //! | .. |  .. | value     | the value                                                            |
 //!
+//! A *number* is LEB128: seven bits to a byte, the low ones first, the high bit set on all but the last.
 //! Operations below kind 128 that a release does not know refuse the batch.
 
+use page_ecc::varint;
 use sst_format::{EntryKind, KEY_LEN_MAX, VALUE_LEN_MAX};
 
 use crate::TreeId;
 
 const VERSION: u8 = 1;
-const HEAD_LEN: usize = 5;
-const OP_LEN: usize = 12;
+const HEAD_LEN: usize = 1;
 const RANGE_DELETE: u8 = 16;
 
 /// Bytes of a batch at most.
@@ -73,8 +72,6 @@ pub struct BatchOp<'a> {
     pub tree: TreeId,
     /// What it does.
     pub kind: OpKind,
-    /// Carried as it is.
-    pub flags: u8,
     /// Its key; the start of a range delete.
     pub key: &'a [u8],
     /// Its value or operand; the end of a range delete.
@@ -122,13 +119,19 @@ pub enum BatchRefused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError {
-    /// They end early, or hold more than they say.
-    #[error("a batch of {len} bytes does not hold the {count} operations it states; the log is damaged")]
+    /// They end early.
+    #[error("a batch of {len} bytes ends within an operation; the log is damaged")]
     Length {
         /// Bytes there are.
         len: usize,
-        /// Operations stated.
-        count: u32,
+    },
+    /// Its frame has another count of sequence numbers.
+    #[error("a batch of {found} operations has {stated} sequence numbers; the log is damaged")]
+    Count {
+        /// Operations there are.
+        found: usize,
+        /// Sequence numbers it was given.
+        stated: u64,
     },
     /// A later release wrote it.
     #[error("the batch is in format {found}, this release reads {VERSION}; use a newer release")]
@@ -158,7 +161,7 @@ impl Batch {
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
         let mut head = Vec::with_capacity(HEAD_LEN + bytes);
-        head.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
+        head.push(VERSION);
         Self { bytes: head, count: 0, trees: Vec::new(), refused: None }
     }
 
@@ -206,7 +209,6 @@ impl Batch {
     /// Forgets its operations and keeps its memory.
     pub fn clear(&mut self) {
         self.bytes.truncate(HEAD_LEN);
-        self.bytes[1..HEAD_LEN].fill(0);
         self.trees.clear();
         (self.count, self.refused) = (0, None);
     }
@@ -240,23 +242,20 @@ impl Batch {
         if value.len() > VALUE_LEN_MAX {
             return self.refuse(BatchRefused::ValueTooLong { len: value.len() });
         }
-        let len = self.bytes.len() + OP_LEN + key.len() + value.len();
+        let numbers = [tree.get().into(), key.len() as u64, value.len() as u64];
+        let head = 1 + numbers.into_iter().map(varint::len).sum::<usize>();
+        let len = self.bytes.len() + head + key.len() + value.len();
         if len > BATCH_LEN_MAX {
             return self.refuse(BatchRefused::TooLarge { len });
         }
         if self.trees.last() != Some(&tree) && !self.trees.contains(&tree) {
             self.trees.push(tree);
         }
-        self.bytes.extend_from_slice(&[kind, 0]);
-        self.bytes.extend_from_slice(&tree.get().to_le_bytes());
-        let key_len = u16::try_from(key.len()).expect("the limit of a key is below 2^16");
-        let value_len = u32::try_from(value.len()).expect("the limit of a value is below 2^32");
-        self.bytes.extend_from_slice(&key_len.to_le_bytes());
-        self.bytes.extend_from_slice(&value_len.to_le_bytes());
+        self.bytes.push(kind);
+        numbers.into_iter().for_each(|number| varint::put(&mut self.bytes, number));
         self.bytes.extend_from_slice(key);
         self.bytes.extend_from_slice(value);
         self.count += 1;
-        self.bytes[1..HEAD_LEN].copy_from_slice(&self.count.to_le_bytes());
     }
 
     fn refuse(&mut self, why: BatchRefused) {
@@ -293,18 +292,17 @@ impl<'a> BatchView<'a> {
     /// # Errors
     /// If they are not, or of a later release.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BatchError> {
-        let cut = |count| BatchError::Length { len: bytes.len(), count };
-        let (&[version, a, b, c, d], ops) = bytes.split_first_chunk::<HEAD_LEN>().ok_or(cut(0))?;
+        let cut = BatchError::Length { len: bytes.len() };
+        let (&version, ops) = bytes.split_first().ok_or(cut)?;
         if version != VERSION {
             return Err(BatchError::Version { found: version });
         }
-        let count = u32::from_le_bytes([a, b, c, d]);
-        let (mut rest, mut left) = (ops, count);
+        let (mut rest, mut count) = (ops, 0);
         while !rest.is_empty() {
-            let (_, behind) = parse_op(rest, cut(count))?;
-            (rest, left) = (behind, left.checked_sub(1).ok_or(cut(count))?);
+            (_, rest) = parse_op(rest, cut)?;
+            count += 1;
         }
-        if left > 0 { Err(cut(count)) } else { Ok(Self { count, ops }) }
+        Ok(Self { count, ops })
     }
 
     /// How many operations there are.
@@ -341,19 +339,18 @@ impl<'a> Iterator for Ops<'a> {
 }
 
 fn parse_op(bytes: &[u8], cut: BatchError) -> Result<(BatchOp<'_>, &[u8]), BatchError> {
-    let (head, rest) = bytes.split_first_chunk::<OP_LEN>().ok_or(cut)?;
-    let &[tag, flags, t0, t1, t2, t3, k0, k1, v0, v1, v2, v3] = head;
-    let kind = parse_kind(tag)?;
-    let key_len = u16::from_le_bytes([k0, k1]);
-    let value_len = usize::try_from(u32::from_le_bytes([v0, v1, v2, v3])).map_err(|_| BatchError::Limits)?;
+    let kind = parse_kind(*bytes.first().ok_or(cut)?)?;
+    let mut at = 1;
+    let mut take = || varint::take(bytes, &mut at).ok_or(cut);
+    let (tree, key_len, value_len) = (take()?, take()?, take()?);
+    let tree = u32::try_from(tree).map_err(|_| BatchError::Limits)?;
     let value_len_max = if kind == OpKind::DeleteRange { KEY_LEN_MAX } else { VALUE_LEN_MAX };
-    if value_len > value_len_max {
+    if key_len > KEY_LEN_MAX as u64 || value_len > value_len_max as u64 {
         return Err(BatchError::Limits);
     }
-    let (key, rest) = rest.split_at_checked(key_len.into()).ok_or(cut)?;
-    let (value, rest) = rest.split_at_checked(value_len).ok_or(cut)?;
-    let tree = TreeId::new(u32::from_le_bytes([t0, t1, t2, t3]));
-    Ok((BatchOp { tree, kind, flags, key, value }, rest))
+    let (key, rest) = bytes[at..].split_at_checked(key_len as usize).ok_or(cut)?;
+    let (value, rest) = rest.split_at_checked(value_len as usize).ok_or(cut)?;
+    Ok((BatchOp { tree: TreeId::new(tree), kind, key, value }, rest))
 }
 
 fn parse_kind(tag: u8) -> Result<OpKind, BatchError> {
@@ -395,7 +392,7 @@ mod tests {
     fn a_batch_keeps_its_bytes() {
         let mut batch = Batch::new();
         batch.put(TreeId::new(0x0102_0304), b"k", b"vw");
-        assert_eq!(batch.bytes(), b"\x01\x01\0\0\0\x01\0\x04\x03\x02\x01\x01\0\x02\0\0\0kvw");
+        assert_eq!(batch.bytes(), b"\x01\x01\x84\x86\x88\x08\x01\x02kvw");
     }
 
     #[test]
@@ -410,10 +407,12 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_is_noticed() {
+    fn a_cut_is_noticed_or_leaves_whole_operations() {
         let batch = sample();
         for len in 0..batch.bytes().len() {
-            BatchView::parse(&batch.bytes()[..len]).unwrap_err();
+            if let Ok(view) = BatchView::parse(&batch.bytes()[..len]) {
+                assert!(view.ops().eq(batch.ops().take(view.len())) && view.len() < batch.len());
+            }
         }
         BatchView::parse(&[batch.bytes(), &[0]].concat()).unwrap_err();
     }

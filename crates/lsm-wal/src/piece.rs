@@ -6,18 +6,21 @@
 //!
 //! | at | len | field     | meaning                                                              |
 //! |---:|----:|-----------|----------------------------------------------------------------------|
-//! |  0 |   8 | xxh       | XXH3-64 of everything behind it, seeded with the salt                |
-//! |  8 |   4 | crc       | CRC-32C of everything behind it, XOR the low half of the salt        |
-//! | 12 |   2 | len       | bytes of payload in this piece                                       |
-//! | 14 |   1 | kind      | of frame: 1 changes, 2 void, 3 mark, 4 lost; see below               |
-//! | 15 |   1 | flags     | bit 0: carried over, written before the segment's header             |
-//! | 16 |   4 | key       | epoch of the encryption key; 0                                       |
-//! | 20 |   4 | frame_len | bytes of payload in the frame                                        |
-//! | 24 |   4 | at        | how many of them stand before this piece                             |
-//! | 28 |   4 | count     | sequence numbers of the frame                                        |
-//! | 32 |   8 | first     | the first of them; of a mark, the next one                           |
-//! | 40 |   8 | watermark | every change below this number was durable when this was written     |
-//! | 48 | len | payload   |                                                                      |
+//! |  0 |   4 | xxh       | low half of XXH3-64 of everything behind it, seeded with the salt    |
+//! |  4 |   4 | crc       | CRC-32C of everything behind it, XOR the low half of the salt        |
+//! |  8 |   2 | len       | bytes of payload in this piece                                       |
+//! | 10 |   1 | kind      | low 4 bits, of the frame: 1 changes, 2 void, 3 mark, 4 lost          |
+//! |    |     |           | bit 4: carried over, written before the segment's header             |
+//! |    |     |           | bit 5: a part; else the piece is the whole frame                     |
+//! | 11 |  .. | first     | number, below: the frame's first sequence number; of a mark, the next |
+//! | .. |  .. | count     | number: sequence numbers of the frame                                |
+//! | .. |  .. | pending   | number: `first + count` less the watermark                           |
+//! | .. |   4 | frame_len | only of a part: bytes of payload in the frame                        |
+//! | .. |   4 | at        | only of a part: how many of them stand before this piece             |
+//! | .. | len | payload   |                                                                      |
+//!
+//! A *number* is LEB128: seven bits to a byte, the low ones first, the high bit set on all but the last. Every
+//! change below the *watermark* was durable when the piece was written.
 //!
 //! A *void* frame has the numbers of changes whose writing failed, a *lost* frame those of changes that an
 //! earlier recovery did not find; a *mark* has none and only states its watermark.
@@ -26,18 +29,27 @@
 //! of `key + (p + 1) * 0x9E3779B97F4A7C15`, where `key` is XXH3-64 of the segment's uid. Both extents hold
 //! the same bytes, so `p` counts from the start of the extent.
 
-use page_ecc::{PAGE_LEN, Uid};
+use page_ecc::{PAGE_LEN, Uid, varint};
 use twox_hash::XxHash3_64;
 
 use crate::{SeqNo, segment::Position};
 
-/// Bytes before the payload.
-pub(crate) const HEAD_LEN: usize = 48;
+const DIGESTS_LEN: usize = 8;
+/// Bytes before the numbers.
+const FIXED_LEN: usize = DIGESTS_LEN + 3;
+/// What a part has more than a whole frame.
+const PART_LEN: usize = 8;
 
 /// Where less than this is left of a page, no piece starts.
 pub(crate) const ROOM_MIN: usize = 64;
 
-const CARRIED: u8 = 1;
+const KIND_BITS: u8 = 0x0F;
+const CARRIED: u8 = 0x10;
+const PART: u8 = 0x20;
+
+const _: () =
+    assert!(FIXED_LEN + 3 * varint::LEN_MAX + PART_LEN < ROOM_MIN, "each piece has room for some payload");
+
 /// A page that was never written, compared in one go.
 static BLANK: [u8; PAGE_LEN] = [0; PAGE_LEN];
 
@@ -74,6 +86,15 @@ pub(crate) enum Origin {
     Appended,
     /// Before the header, from an earlier segment.
     Carried,
+}
+
+/// How much of its frame a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All of it.
+    Whole,
+    /// A part.
+    Part,
 }
 
 /// What stands at a place of a page.
@@ -130,25 +151,30 @@ impl Piece {
     pub(crate) fn encode(&self, payload: &[u8], salter: Salter, position: Position, out: &mut Vec<u8>) {
         debug_assert_eq!(payload.len(), usize::from(self.len));
         let start = out.len();
-        out.extend_from_slice(&[0; 12]);
+        out.extend_from_slice(&[0; DIGESTS_LEN]);
         out.extend_from_slice(&self.len.to_le_bytes());
-        let flags = match self.origin {
+        let origin = match self.origin {
             Origin::Appended => 0,
             Origin::Carried => CARRIED,
         };
-        out.extend_from_slice(&[self.kind.encode(), flags]);
-        for word in [0, self.frame_len, self.at, self.count] {
-            out.extend_from_slice(&word.to_le_bytes());
+        let share = match self.share() {
+            Share::Whole => 0,
+            Share::Part => PART,
+        };
+        out.push(self.kind.encode() | origin | share);
+        for number in [self.first.get(), self.count.into(), pending(self.next(), self.watermark)] {
+            varint::put(out, number);
         }
-        for word in [self.first, self.watermark] {
-            out.extend_from_slice(&word.get().to_le_bytes());
+        if self.share() == Share::Part {
+            out.extend_from_slice(&self.frame_len.to_le_bytes());
+            out.extend_from_slice(&self.at.to_le_bytes());
         }
         out.extend_from_slice(payload);
         let salt = salter.salt(position);
-        let crc = crc32c::crc32c(&out[start + 12..]) ^ salt as u32;
-        out[start + 8..start + 12].copy_from_slice(&crc.to_le_bytes());
-        let xxh = XxHash3_64::oneshot_with_seed(salt, &out[start + 8..]);
-        out[start..start + 8].copy_from_slice(&xxh.to_le_bytes());
+        let crc = crc_of(&out[start..], salt);
+        out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+        let xxh = xxh_of(&out[start..], salt);
+        out[start..start + 4].copy_from_slice(&xxh.to_le_bytes());
     }
 
     /// What stands at `position`; `page` is the page it lies in.
@@ -165,35 +191,34 @@ impl Piece {
     }
 
     fn prove(rest: &[u8], salter: Salter, position: Position) -> Option<Self> {
-        let len = u16::from_le_bytes(*rest[12..].first_chunk()?);
-        let kind = Kind::decode(rest[14])?;
-        let bytes = rest.get(..HEAD_LEN + usize::from(len))?;
-        let salt = salter.salt(position);
-        let crc = u32::from_le_bytes(*bytes[8..].first_chunk()?);
-        let xxh = u64::from_le_bytes(*bytes.first_chunk()?);
-        let proven = crc == crc32c::crc32c(&bytes[12..]) ^ salt as u32
-            && xxh == XxHash3_64::oneshot_with_seed(salt, &bytes[8..]);
-        if !proven {
-            return None;
-        }
-        let word = |at: usize| Some(u32::from_le_bytes(*bytes[at..].first_chunk()?));
-        let long = |at: usize| Some(u64::from_le_bytes(*bytes[at..].first_chunk()?));
-        let origin = if bytes[15] & CARRIED == 0 { Origin::Appended } else { Origin::Carried };
+        let len = u16::from_le_bytes(*rest[DIGESTS_LEN..].first_chunk()?);
+        let tag = rest[DIGESTS_LEN + 2];
+        let mut behind = FIXED_LEN;
+        let first = SeqNo::new(varint::take(rest, &mut behind)?);
+        let count = u32::try_from(varint::take(rest, &mut behind)?).ok()?;
+        let pending = varint::take(rest, &mut behind)?;
+        let word = |at: usize| Some(u32::from_le_bytes(*rest.get(at..)?.first_chunk()?));
+        let (frame_len, at) =
+            if tag & PART == 0 { (len.into(), 0) } else { (word(behind)?, word(behind + 4)?) };
         let piece = Self {
-            kind,
-            origin,
+            kind: Kind::decode(tag & KIND_BITS)?,
+            origin: if tag & CARRIED == 0 { Origin::Appended } else { Origin::Carried },
             len,
-            frame_len: word(20)?,
-            at: word(24)?,
-            count: word(28)?,
-            first: SeqNo::new(long(32)?),
-            watermark: SeqNo::new(long(40)?),
+            frame_len,
+            at,
+            count,
+            first,
+            watermark: SeqNo::new(first.get().checked_add(count.into())?.checked_sub(pending)?),
         };
-        piece.is_sane(bytes[15], word(16)?).then_some(piece)
+        let (bytes, salt) = (rest.get(..piece.size())?, salter.salt(position));
+        let crc = u32::from_le_bytes(*bytes[4..].first_chunk()?);
+        let xxh = u32::from_le_bytes(*bytes.first_chunk()?);
+        let proven = crc == crc_of(bytes, salt) && xxh == xxh_of(bytes, salt);
+        (proven && piece.is_sane(tag)).then_some(piece)
     }
 
     /// Whether a proven piece says something this version can mean.
-    fn is_sane(&self, flags: u8, key: u32) -> bool {
+    fn is_sane(&self, tag: u8) -> bool {
         let end = u64::from(self.at) + u64::from(self.len);
         let counted = match self.kind {
             Kind::Changes => self.count > 0,
@@ -201,18 +226,52 @@ impl Piece {
             Kind::Mark => self.count == 0 && self.frame_len == 0,
         };
         let advances = self.len > 0 || self.frame_len == 0;
-        counted && advances && flags & !CARRIED == 0 && key == 0 && end <= u64::from(self.frame_len)
+        let share = if tag & PART == 0 { Share::Whole } else { Share::Part };
+        let known = tag & !(KIND_BITS | CARRIED | PART) == 0 && share == self.share();
+        counted && advances && known && end <= u64::from(self.frame_len)
+    }
+
+    const fn share(&self) -> Share {
+        if self.len as u32 == self.frame_len { Share::Whole } else { Share::Part }
+    }
+
+    /// Bytes before its payload.
+    const fn head_len(&self) -> usize {
+        head_len(self.first, self.next(), self.watermark, self.share())
     }
 
     /// The bytes it takes.
     pub(crate) const fn size(&self) -> usize {
-        HEAD_LEN + self.len as usize
+        self.head_len() + self.len as usize
     }
 
     /// The first number behind its frame.
     pub(crate) const fn next(&self) -> SeqNo {
         self.first.plus(self.count as u64)
     }
+}
+
+/// The bytes before the payload of a piece that is so much of the frame of the numbers from `first` to `next`.
+pub(crate) const fn head_len(first: SeqNo, next: SeqNo, watermark: SeqNo, share: Share) -> usize {
+    let count = next.get().saturating_sub(first.get());
+    let numbers = varint::len(first.get()) + varint::len(count) + varint::len(pending(next, watermark));
+    match share {
+        Share::Whole => FIXED_LEN + numbers,
+        Share::Part => FIXED_LEN + numbers + PART_LEN,
+    }
+}
+
+/// How many numbers before `next` were not durable yet.
+const fn pending(next: SeqNo, watermark: SeqNo) -> u64 {
+    next.get().saturating_sub(watermark.get())
+}
+
+fn crc_of(piece: &[u8], salt: u64) -> u32 {
+    crc32c::crc32c(&piece[DIGESTS_LEN..]) ^ salt as u32
+}
+
+fn xxh_of(piece: &[u8], salt: u64) -> u32 {
+    XxHash3_64::oneshot_with_seed(salt, &piece[4..]) as u32
 }
 
 #[cfg(test)]
@@ -230,7 +289,7 @@ mod tests {
             at: 0x0011_2233,
             count: 0x5566_7788,
             first: SeqNo::new(0x0123_4567_89AB_CDEF),
-            watermark: SeqNo::new(0x1122_3344_5566_7788),
+            watermark: SeqNo::new(0x0123_4567_0000_0000),
         }
     }
 
@@ -249,15 +308,15 @@ mod tests {
         assert_eq!(
             hex,
             concat!(
-                "5755163451bf009f",
-                "5620b167",
-                "03000101",
-                "00000000",
+                "9d5f031a",
+                "f7767da7",
+                "0300",
+                "31",
+                "ef9bafcdf8acd19101",
+                "88ef99ab05",
+                "f78ac9f80d",
                 "04030201",
                 "33221100",
-                "88776655",
-                "efcdab8967452301",
-                "8877665544332211",
                 "616263",
             )
         );
@@ -277,7 +336,7 @@ mod tests {
     fn every_flipped_bit_of_a_piece_shows() {
         let (salter, here) = (Salter::new(Uid::new([7; 16])), Position(4096));
         let page = page_with(&piece(200), &[9; 200], here);
-        for bit in 0..8 * (HEAD_LEN + 200) {
+        for bit in 0..8 * piece(200).size() {
             let mut page = page;
             page[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(Piece::parse(&page, salter, here), Parsed::Bad, "bit {bit}");

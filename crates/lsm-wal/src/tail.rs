@@ -27,7 +27,6 @@ use self::place::Place;
 use crate::{
     Durability, Fault, SegmentRecord, SeqNo,
     depot::{Blank, Depot, Zeros},
-    frame::end_of_frame,
     header::{Header, Predecessor},
     piece::Origin,
     segment::Position,
@@ -252,15 +251,16 @@ impl Tail {
             let first = self.unsynced.len() - unwritten;
             let (mut end, mut fitting) = (place.end, 0);
             for entry in self.unsynced.range(first..) {
-                let after = entry.end_after(end);
+                let after = entry.end_after(end, self.base.next);
                 if after.0 > place.record.extent_len() {
                     break;
                 }
                 (end, fitting) = (after, fitting + 1);
             }
             if fitting == 0 {
-                let len = self.unsynced[first].body.payload().len() as u64;
-                self.rotate(cx, end_of_frame(Position::FRAMES, len))?;
+                // The least watermark makes the longest head.
+                let needed = self.unsynced[first].end_after(Position::FRAMES, SeqNo::default());
+                self.rotate(cx, needed)?;
                 continue;
             }
             let mut strip = place.strip(end);
@@ -323,7 +323,9 @@ impl Tail {
     /// Puts a new segment to use: what was acknowledged first, then the header, then the record, each durable.
     fn succeed(&mut self, cx: &Context, needed: Position) -> Result<(), Fault> {
         let carried = self.unsynced.iter().take_while(|entry| entry.is_settled()).count();
-        let end = self.unsynced.range(..carried).fold(Position::FRAMES, |end, entry| entry.end_after(end));
+        let stated = SeqNo::default();
+        let end =
+            self.unsynced.range(..carried).fold(Position::FRAMES, |end, entry| entry.end_after(end, stated));
         let room = Position(end.round_up().0 + needed.0);
         let blank = cx.depot.take(room.round_up().page())?;
         cx.wants_care.store(true, Ordering::Relaxed);

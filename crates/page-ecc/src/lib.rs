@@ -46,6 +46,7 @@ mod digest;
 mod flip;
 mod hsiao;
 mod page;
+pub mod varint;
 
 // What a sealed file looks like.
 mod descriptor;

@@ -65,7 +65,7 @@ impl Intake<'_, '_> {
         match what {
             Replayed::Changes { seqs, payload } => {
                 self.upto = SeqNo::new(seqs.next.get() - 1);
-                self.backlog.push(SeqNo::new(seqs.first.get()), payload);
+                self.backlog.push(SeqNo::new(seqs.first.get()), seqs.count(), payload);
             }
             Replayed::Lost(loss) => match self.options.log_loss {
                 // What was there when the log was looked through is refused by now; this went since.

@@ -16,10 +16,11 @@
 
 use alloc::vec::Vec;
 
+use page_ecc::varint;
+
 use crate::block::{BlockKind, BlockSpan, Packer};
 use crate::cells::{Buckets, Cell, CellBlock, CellBuilder, NewCell, PayloadError};
 use crate::codec::CodecError;
-use crate::varint;
 
 /// Restart points of index blocks: every key is whole, so that a binary search is all there is.
 const INTERVAL: u32 = 1;

@@ -26,7 +26,7 @@ extern crate std;
 mod entry;
 mod limits;
 mod order;
-mod varint;
+mod zigzag;
 
 // What is done to the bytes of a block.
 mod codec;

@@ -15,11 +15,11 @@ use core::cmp::Ordering;
 use core::ops::Bound;
 
 use bytes::Bytes;
+use page_ecc::varint;
 
 use crate::cells::{Buckets, CellBlock, CellBuilder, CellCursor, NewCell, PayloadError};
 use crate::entry::SeqNo;
 use crate::order::KeyOrder;
-use crate::varint;
 
 const INTERVAL: u32 = 16;
 

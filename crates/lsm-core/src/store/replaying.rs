@@ -18,13 +18,13 @@ use crate::{BatchError, BatchOp, BatchView};
 /// let mut batch = Batch::new();
 /// batch.put(TreeId::new(1), b"key", b"value");
 /// let mut backlog = Backlog::default();
-/// backlog.push(SeqNo::new(1), batch.bytes().to_vec());
+/// backlog.push(SeqNo::new(1), 1, batch.bytes().to_vec());
 /// assert_eq!(backlog.bytes(), batch.bytes().len() as u64);
 /// ```
 #[derive(Debug, Default)]
 pub struct Backlog {
-    /// The first sequence number of each, and its bytes.
-    groups: Vec<(SeqNo, Vec<u8>)>,
+    /// The first sequence number of each, how many it has, and its bytes.
+    groups: Vec<(SeqNo, u64, Vec<u8>)>,
     bytes: u64,
 }
 
@@ -36,10 +36,10 @@ struct Placed<'a> {
 }
 
 impl Backlog {
-    /// Adds a group whose first operation has the number `first`.
-    pub fn push(&mut self, first: SeqNo, payload: Vec<u8>) {
+    /// Adds a group of `count` operations of which the first has the number `first`.
+    pub fn push(&mut self, first: SeqNo, count: u64, payload: Vec<u8>) {
         self.bytes += payload.len() as u64;
-        self.groups.push((first, payload));
+        self.groups.push((first, count, payload));
     }
 
     /// The bytes of its groups.
@@ -51,8 +51,12 @@ impl Backlog {
     /// Its operations in the order of their keys' bytes, and the highest number among them.
     fn placed(&self) -> Result<(Vec<Placed<'_>>, SeqNo), BatchError> {
         let (mut placed, mut last) = (Vec::with_capacity(self.groups.len()), SeqNo::default());
-        for (first, payload) in &self.groups {
-            for (at, op) in (first.get()..).zip(BatchView::parse(payload)?.ops()) {
+        for (first, count, payload) in &self.groups {
+            let view = BatchView::parse(payload)?;
+            if view.len() as u64 != *count {
+                return Err(BatchError::Count { found: view.len(), stated: *count });
+            }
+            for (at, op) in (first.get()..).zip(view.ops()) {
                 last = last.max(SeqNo::new(at));
                 placed.push(Placed { word: word(op.key), seq: SeqNo::new(at), op });
             }

@@ -134,7 +134,7 @@ impl Tree {
         let memtable = &view.memtables[0];
         let (key, value) = (op.key, op.value);
         match op.kind {
-            OpKind::Entry(kind) => memtable.insert(Entry { key, seq, kind, flags: op.flags, value }),
+            OpKind::Entry(kind) => memtable.insert(Entry { key, seq, kind, flags: 0, value }),
             OpKind::DeleteRange => {
                 let bounds = KeyBounds::closed(key.to_vec(), value.to_vec());
                 if view.reader.order.compare(key, value).is_lt() {

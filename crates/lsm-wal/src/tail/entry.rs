@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     Durability, Fault, SeqNo, Seqs,
-    frame::{FrameHead, Strip, end_of_frame},
+    frame::{FrameHead, Strip},
     piece::{Kind, Origin},
     segment::Position,
     slot::{Slot, Verdict},
@@ -123,23 +123,28 @@ impl Entry {
         fits
     }
 
-    /// Where it ends if it is put at `start`.
-    pub(crate) fn end_after(&self, start: Position) -> Position {
-        match self.body {
-            Body::Nothing => start,
-            _ => end_of_frame(start, self.body.payload().len() as u64),
-        }
+    /// Where it ends if it is put at `start` and states `watermark`.
+    pub(crate) fn end_after(&self, start: Position, watermark: SeqNo) -> Position {
+        self.head(Origin::Appended, watermark)
+            .map_or(start, |head| head.end(start, self.body.payload().len() as u64))
     }
 
     pub(crate) fn encode(&self, strip: &mut Strip, origin: Origin, watermark: SeqNo) {
+        if let Some(head) = self.head(origin, watermark) {
+            strip.push(head, self.body.payload());
+        }
+    }
+
+    /// What its frame says of itself, if it has one.
+    fn head(&self, origin: Origin, watermark: SeqNo) -> Option<FrameHead> {
         let kind = match self.body {
             Body::Changes(_) => Kind::Changes,
             Body::Void => Kind::Void,
             Body::Lost => Kind::Lost,
             Body::Mark => Kind::Mark,
-            Body::Nothing => return,
+            Body::Nothing => return None,
         };
-        strip.push(FrameHead { kind, origin, seqs: self.seqs, watermark }, self.body.payload());
+        Some(FrameHead { kind, origin, seqs: self.seqs, watermark })
     }
 }
 

@@ -14,7 +14,9 @@ use lsm_wal::{Durability, SeqNo};
 fn what_was_appended_is_replayed_in_order_however_it_was_cut() {
     let bench = Bench::new();
     let log = bench.open();
-    for (index, len) in [0, 1, 100, 4047, 4048, 4049, 5000, 9000, 50_000, 90_000, 7].into_iter().enumerate() {
+    for (index, len) in
+        [0, 1, 100, 4079, 4080, 4081, 4082, 4083, 5000, 9000, 50_000, 90_000, 7].into_iter().enumerate()
+    {
         let durability = if index % 3 == 0 { Durability::Synced } else { Durability::Buffered };
         let count = 1 + index as u32 % 4;
         let seqs = log.append(vec![index as u8; len], count, durability).unwrap();
@@ -23,7 +25,7 @@ fn what_was_appended_is_replayed_in_order_however_it_was_cut() {
     let next = log.next_seq();
     log.close().unwrap();
     let lens: Vec<usize> = bench.replay().into_iter().map(|(_, payload)| payload.len()).collect();
-    assert_eq!(lens, [0, 1, 100, 4047, 4048, 4049, 5000, 9000, 50_000, 90_000, 7]);
+    assert_eq!(lens, [0, 1, 100, 4079, 4080, 4081, 4082, 4083, 5000, 9000, 50_000, 90_000, 7]);
     assert_eq!(bench.open().next_seq(), next);
 }
 

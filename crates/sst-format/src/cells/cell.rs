@@ -17,7 +17,9 @@ use alloc::vec::Vec;
 
 use super::error::PayloadError;
 use crate::limits::{KEY_LEN_MAX, PAYLOAD_LEN_MAX};
-use crate::varint;
+use page_ecc::varint;
+
+use crate::zigzag::{unzigzag, zigzag};
 
 /// Says that a flags byte follows the tag.
 const HAS_FLAGS: u8 = 0x80;
@@ -56,7 +58,7 @@ impl CellParts<'_> {
         } else {
             self.encode_long(lens, into);
         }
-        varint::put(into, varint::zigzag(self.seq_distance as i64));
+        varint::put(into, zigzag(self.seq_distance as i64));
         into.extend_from_slice(self.unshared);
         into.extend_from_slice(self.value);
     }
@@ -127,7 +129,7 @@ impl Cell {
         if end > cells.len() {
             return Err(Self::decode_cut(at));
         }
-        let seq = base_seq.wrapping_add(varint::unzigzag(distance) as u64);
+        let seq = base_seq.wrapping_add(unzigzag(distance) as u64);
         let [at, key_at, value_at, end] = [at, next, value_at, end].map(|at| at as u32);
         Ok(Self { tag, flags, shared: shared as u32, at, key_at, value_at, end, seq })
     }

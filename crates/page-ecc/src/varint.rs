@@ -1,10 +1,32 @@
-//! Numbers in as few bytes as they need: seven bits a byte, lowest first, the top bit set on all but the last.
+//! Numbers in as few bytes as they need: seven bits to a byte, the low ones first, the high bit set on all but
+//! the last (LEB128).
+//!
+//! ```
+//! use page_ecc::varint;
+//! let mut bytes = Vec::new();
+//! varint::put(&mut bytes, 300);
+//! assert_eq!(bytes, [0xAC, 0x02]);
+//! assert_eq!(varint::len(300), 2);
+//! let mut at = 0;
+//! assert_eq!((varint::take(&bytes, &mut at), at), (Some(300), 2));
+//! ```
 
 use alloc::vec::Vec;
 
+/// The most bytes a number takes.
+pub const LEN_MAX: usize = 10;
+
+/// The bytes `number` takes.
+#[inline]
+#[must_use]
+pub const fn len(number: u64) -> usize {
+    let bits = 64 - (number | 1).leading_zeros() as usize;
+    bits.div_ceil(7)
+}
+
 /// Appends `number`.
 #[inline]
-pub(crate) fn put(into: &mut Vec<u8>, mut number: u64) {
+pub fn put(into: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         into.push(number as u8 | 0x80);
         number >>= 7;
@@ -14,7 +36,8 @@ pub(crate) fn put(into: &mut Vec<u8>, mut number: u64) {
 
 /// Reads the number at `at` and moves behind it; `None` if it does not end within the bytes or within 64 bits.
 #[inline]
-pub(crate) fn take(bytes: &[u8], at: &mut usize) -> Option<u64> {
+#[must_use]
+pub fn take(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let &first = bytes.get(*at)?;
     *at += 1;
     if first < 0x80 { Some(first.into()) } else { take_long(bytes, at, first) }
@@ -36,18 +59,6 @@ fn take_long(bytes: &[u8], at: &mut usize, first: u8) -> Option<u64> {
     None
 }
 
-/// Folds a signed distance into a number that is small when the distance is.
-#[inline]
-pub(crate) const fn zigzag(distance: i64) -> u64 {
-    ((distance << 1) ^ (distance >> 63)) as u64
-}
-
-/// The distance that [`zigzag`] folded.
-#[inline]
-pub(crate) const fn unzigzag(number: u64) -> i64 {
-    (number >> 1) as i64 ^ -((number & 1) as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,9 +71,8 @@ mod tests {
                 put(&mut bytes, number);
                 let mut at = 0;
                 assert_eq!(take(&bytes, &mut at), Some(number));
-                assert_eq!(at, bytes.len());
-                assert!(at <= 10);
-                assert_eq!(zigzag(unzigzag(number)), number);
+                assert_eq!([at, len(number)], [bytes.len(); 2]);
+                assert!(at <= LEN_MAX);
                 assert_eq!(take(&bytes[..at - 1], &mut 0), None);
             }
         }
