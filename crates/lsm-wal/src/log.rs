@@ -22,6 +22,10 @@ use crate::{
 /// takes less time than falling asleep and being woken.
 const YIELDS: u32 = 4;
 
+/// How often one who is about to sync lets others run who may want the same: some microseconds in all, where a sync
+/// takes hundreds.
+const GATHERING_YIELDS: u32 = 64;
+
 /// A write-ahead log in use.
 ///
 /// ```
@@ -299,6 +303,12 @@ impl Log {
 
     /// Writes for everybody who waits, and syncs if that is the part.
     fn work(&self, mut queue: MutexGuard<'_, Queue>, part: Part) {
+        queue.take_on(part);
+        let mut patience = GATHERING_YIELDS;
+        while part == Part::WriteAndSync && patience > 0 && !queue.is_crowded() {
+            MutexGuard::unlocked(&mut queue, std::thread::yield_now);
+            patience -= 1;
+        }
         let batch = queue.begin(part);
         drop(queue);
         let _syncer = (part == Part::WriteAndSync).then(|| Office { log: self, leave: Queue::synced });

@@ -1,7 +1,8 @@
 //! Who waits, and who works for all: a writer hands bytes over, a syncer waits for the disk.
 //!
 //! Whoever finds nobody writing writes for everybody who waits. Whoever needs a sync and finds nobody at either
-//! does both. While a sync runs, buffered groups go on being written; groups that wait for a sync gather for the
+//! does both, once as many wait as the last sync was for, or seem not to come: those who were woken by it are
+//! about to ask for the next. While a sync runs, buffered groups go on being written; groups that wait for a sync gather for the
 //! next one.
 //!
 //! **Invariant**: whenever groups wait and nobody works, a waiter has been summoned or is on its way. A
@@ -26,6 +27,8 @@ pub(crate) struct Queue {
     written: Vec<Arc<Slot>>,
     bytes: usize,
     next: SeqNo,
+    /// How many groups the last sync was for.
+    crowd: usize,
     writer: Role,
     syncer: Role,
     gate: Gate,
@@ -57,7 +60,7 @@ pub(crate) enum Part {
 impl Queue {
     pub(crate) fn new(next: SeqNo) -> Self {
         let (waiting, written, gate) = (Vec::new(), Vec::new(), Gate::Open);
-        Self { waiting, written, bytes: 0, next, writer: Role::Vacant, syncer: Role::Vacant, gate }
+        Self { waiting, written, bytes: 0, next, crowd: 0, writer: Role::Vacant, syncer: Role::Vacant, gate }
     }
 
     pub(crate) fn gate(&self) -> Gate {
@@ -122,12 +125,22 @@ impl Queue {
         }
     }
 
-    /// Begins a turn: what is to be written, in order.
-    pub(crate) fn begin(&mut self, part: Part) -> Vec<Entry> {
+    /// Takes on a part: what is to be written is given with [`begin`](Self::begin).
+    pub(crate) fn take_on(&mut self, part: Part) {
         self.writer = Role::Taken;
         if part == Part::WriteAndSync {
             self.syncer = Role::Taken;
         }
+    }
+
+    /// Whether as many wait for a sync as the last one was for.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let synced = self.waiting.iter().filter(|entry| entry.durability() == Durability::Synced);
+        self.written.len() + synced.count() >= self.crowd
+    }
+
+    /// Begins the turn of a part that was taken on: what is to be written, in order.
+    pub(crate) fn begin(&mut self, part: Part) -> Vec<Entry> {
         let mut bytes = 0;
         let fits = |entry: &&Entry| {
             let first = bytes == 0;
@@ -139,6 +152,9 @@ impl Queue {
         self.bytes -= batch.iter().map(|entry| entry.body.payload().len()).sum::<usize>();
         let synced = batch.iter().filter(|entry| entry.durability() == Durability::Synced);
         self.written.extend(synced.filter_map(Entry::waiter).cloned());
+        if part == Part::WriteAndSync {
+            self.crowd = self.written.len();
+        }
         batch
     }
 
