@@ -5,7 +5,10 @@
 //!
 //! Lock order: the queue, or the tail, then a slot; the queue and the tail are never held together.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
@@ -21,10 +24,6 @@ use crate::{
 /// How often one whose bytes are being handed over by another lets others run before it sleeps: handing over
 /// takes less time than falling asleep and being woken.
 const YIELDS: u32 = 4;
-
-/// How often one who is about to sync lets others run who may want the same: some microseconds in all, where a sync
-/// takes hundreds.
-const GATHERING_YIELDS: u32 = 64;
 
 /// A write-ahead log in use.
 ///
@@ -304,10 +303,9 @@ impl Log {
     /// Writes for everybody who waits, and syncs if that is the part.
     fn work(&self, mut queue: MutexGuard<'_, Queue>, part: Part) {
         queue.take_on(part);
-        let mut patience = GATHERING_YIELDS;
-        while part == Part::WriteAndSync && patience > 0 && !queue.is_crowded() {
+        let since = Instant::now();
+        while part == Part::WriteAndSync && queue.is_worth_waiting(since.elapsed()) {
             MutexGuard::unlocked(&mut queue, std::thread::yield_now);
-            patience -= 1;
         }
         let batch = queue.begin(part);
         drop(queue);

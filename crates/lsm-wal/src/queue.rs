@@ -10,7 +10,10 @@
 //!
 //! Pure bookkeeping under the log's lock; nothing here touches the disk.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
@@ -18,6 +21,9 @@ use crate::{Durability, SeqNo, Seqs, slot::Slot, tail::Entry};
 
 /// A writer takes no more than so much at once, so that a turn has an end; one group at least.
 const TURN_BYTES_MAX: usize = 64 << 20;
+
+/// A syncer waits no longer for others, however long syncs take.
+const PATIENCE_MAX: Duration = Duration::from_millis(2);
 
 /// What waits, and who works.
 #[derive(Debug)]
@@ -27,11 +33,19 @@ pub(crate) struct Queue {
     written: Vec<Arc<Slot>>,
     bytes: usize,
     next: SeqNo,
-    /// How many groups the last sync was for.
-    crowd: usize,
+    last: Last,
     writer: Role,
     syncer: Role,
     gate: Gate,
+}
+
+/// The last turn with a sync.
+#[derive(Debug)]
+struct Last {
+    /// How many groups it was for.
+    groups: usize,
+    began: Instant,
+    took: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +73,9 @@ pub(crate) enum Part {
 
 impl Queue {
     pub(crate) fn new(next: SeqNo) -> Self {
+        let last = Last { groups: 0, began: Instant::now(), took: Duration::ZERO };
         let (waiting, written, gate) = (Vec::new(), Vec::new(), Gate::Open);
-        Self { waiting, written, bytes: 0, next, crowd: 0, writer: Role::Vacant, syncer: Role::Vacant, gate }
+        Self { waiting, written, bytes: 0, next, last, writer: Role::Vacant, syncer: Role::Vacant, gate }
     }
 
     pub(crate) fn gate(&self) -> Gate {
@@ -133,10 +148,12 @@ impl Queue {
         }
     }
 
-    /// Whether as many wait for a sync as the last one was for.
-    pub(crate) fn is_crowded(&self) -> bool {
+    /// Whether fewer wait for a sync than the last one was for, and may still come: `waited` is little beside what a
+    /// sync takes.
+    pub(crate) fn is_worth_waiting(&self, waited: Duration) -> bool {
         let synced = self.waiting.iter().filter(|entry| entry.durability() == Durability::Synced);
-        self.written.len() + synced.count() >= self.crowd
+        let patience = (self.last.took / 2).min(PATIENCE_MAX);
+        waited < patience && self.written.len() + synced.count() < self.last.groups
     }
 
     /// Begins the turn of a part that was taken on: what is to be written, in order.
@@ -153,7 +170,7 @@ impl Queue {
         let synced = batch.iter().filter(|entry| entry.durability() == Durability::Synced);
         self.written.extend(synced.filter_map(Entry::waiter).cloned());
         if part == Part::WriteAndSync {
-            self.crowd = self.written.len();
+            (self.last.groups, self.last.began) = (self.written.len(), Instant::now());
         }
         batch
     }
@@ -167,6 +184,7 @@ impl Queue {
     /// Nobody syncs any more.
     pub(crate) fn synced(&mut self) {
         self.syncer = Role::Vacant;
+        self.last.took = self.last.began.elapsed();
         self.pass_on();
     }
 
