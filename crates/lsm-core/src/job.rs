@@ -6,20 +6,33 @@
 //! [`IN_FLIGHT_BYTES_MAX`] of others are in memory: a job takes about the memory of one table, and small ones
 //! are written while the next is filled.
 //!
+//! A large job is merged in [pieces](crate::pieces), by whoever lends a hand: it succeeds as a whole or not at all, and
+//! each piece takes the memory of a job.
+//!
 //! What is merged, and what the outputs mean to the tree, is decided before and after; so is what becomes of gaps in
 //! the inputs, which the cursor steps over and which stand among the ranges as loss markers.
 
-use std::{collections::VecDeque, path::Path, sync::Arc};
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
+use bytes::Bytes;
 use lsm_io::{Cause, Epoch, EpochWorker, FileOffset, Fs, Image, Lane, Target, Ticket};
-use sst_format::{Entry, RangeEntry};
+use parking_lot::Mutex;
+use sst_format::{Entry, RangeEntry, SeqNo};
 
 use crate::{
-    Error, TableMeta, Tally,
+    Crew, Error, TableMeta, Tally,
     acceptance::Acceptance,
     entry_cursor::EntryCursor,
     merge_ranges::MergeRanges,
     names::table_path,
+    pieces::Piece,
     retention::Retention,
     survivors::Survivors,
     table_sink::{NewFile, OutputShape, OutputTable, TableSink},
@@ -51,9 +64,9 @@ pub(crate) struct JobEnv<'a> {
     /// What makes them durable.
     pub(crate) worker: &'a EpochWorker,
     /// Gives a file that nobody has used.
-    pub(crate) new_file: &'a dyn Fn() -> NewFile,
+    pub(crate) new_file: &'a (dyn Fn() -> NewFile + Sync),
     /// Whether the job is to end early.
-    pub(crate) should_stop: &'a dyn Fn() -> bool,
+    pub(crate) should_stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// What a job made.
@@ -78,17 +91,78 @@ pub(crate) fn run_merge(
     plan: &MergePlan,
     env: &JobEnv<'_>,
 ) -> Result<JobOutput, Error> {
+    Ok(Merged::gather(vec![merge_piece(inputs, ranges, plan, &Piece::ALL, env)?]))
+}
+
+/// Merges piece by piece, divided at cuts that ascend; `inputs` makes the cursor of each.
+///
+/// # Errors
+/// As [`run_merge`], if any piece fails; the first to do so stops the others.
+pub(crate) fn run_pieces<C: EntryCursor>(
+    inputs: &(dyn Fn() -> C + Sync),
+    ranges: &[RangeEntry],
+    plan: &MergePlan,
+    cuts: &[Bytes],
+    env: &JobEnv<'_>,
+    crew: &dyn Crew,
+) -> Result<JobOutput, Error> {
+    let failed = AtomicBool::new(false);
+    let stops = || failed.load(Relaxed) || (env.should_stop)();
+    let env = JobEnv { fs: env.fs.clone(), should_stop: &stops, ..*env };
+    let pieces: Vec<_> = Piece::between(cuts).into_iter().map(|piece| (piece, Mutex::new(None))).collect();
+    let first_error = Mutex::new(None);
+    crew.run(pieces.len(), &|at| {
+        let Some((piece, merged)) = pieces.get(at) else { return };
+        let ranges = piece.clip(&plan.shape.order, ranges);
+        match ranges.and_then(|ranges| merge_piece(&mut inputs(), ranges, plan, piece, &env)) {
+            Ok(done) => *merged.lock() = Some(done),
+            Err(error) => {
+                // Those that stop for it fail after it.
+                first_error.lock().get_or_insert(error);
+                failed.store(true, Relaxed);
+            }
+        }
+    });
+    let count = pieces.len();
+    let merged: Vec<_> = pieces.into_iter().filter_map(|(_, merged)| merged.into_inner()).collect();
+    if merged.len() == count {
+        return Ok(Merged::gather(merged));
+    }
+    merged.into_iter().for_each(|merged| merged.outputs.discard());
+    Err(first_error.into_inner().unwrap_or(Error::Closed))
+}
+
+/// A piece whose outputs are durable; nobody knows of them yet.
+struct Merged<'a> {
+    outputs: Outputs<'a>,
+    tally: Tally,
+}
+
+impl Merged<'_> {
+    /// All pieces of a job, in key order, as one.
+    fn gather(pieces: Vec<Self>) -> JobOutput {
+        let tally = pieces.iter().fold(Tally::default(), |sum, piece| sum + piece.tally);
+        let made = pieces.into_iter().flat_map(|piece| piece.outputs.made);
+        let tables: Vec<_> = made.filter_map(|made| made.meta).collect();
+        let file_bytes = tables.iter().map(|table| table.file_bytes()).sum();
+        JobOutput { tables, tally, file_bytes }
+    }
+}
+
+fn merge_piece<'a>(
+    inputs: &mut impl EntryCursor,
+    ranges: Vec<RangeEntry>,
+    plan: &MergePlan,
+    piece: &Piece,
+    env: &'a JobEnv<'_>,
+) -> Result<Merged<'a>, Error> {
     let mut outputs = Outputs::new(env);
-    let merged = merge(inputs, ranges, plan, env, &mut outputs).and_then(|tally| {
+    let merged = merge(inputs, ranges, plan, piece, &mut outputs).and_then(|tally| {
         outputs.settle(0)?;
         Ok(tally)
     });
     match merged {
-        Ok(tally) => {
-            let tables: Vec<_> = outputs.made.into_iter().filter_map(|made| made.meta).collect();
-            let file_bytes = tables.iter().map(|table| table.file_bytes()).sum();
-            Ok(JobOutput { tables, tally, file_bytes })
-        }
+        Ok(tally) => Ok(Merged { outputs, tally }),
         Err(error) => {
             outputs.discard();
             Err(error)
@@ -100,18 +174,21 @@ fn merge(
     inputs: &mut impl EntryCursor,
     ranges: Vec<RangeEntry>,
     plan: &MergePlan,
-    env: &JobEnv<'_>,
+    piece: &Piece,
     outputs: &mut Outputs<'_>,
 ) -> Result<Tally, Error> {
-    let order = &plan.shape.order;
+    let (order, env) = (&plan.shape.order, outputs.env);
     let ranges = MergeRanges::new(order, ranges, &plan.retention)?;
     let mut survivors = Survivors::new(order, &plan.retention, &ranges);
     let mut sink =
         TableSink::new(&plan.shape, ranges.survivors(), env.new_file, |table| outputs.submit(table));
     let mut keep = |entry: Entry<'_>| sink.add(entry);
     let (mut until_check, mut accepted_at) = (0, 0);
-    inputs.seek_first()?;
-    while let Some(entry) = inputs.entry() {
+    match &piece.from {
+        Some(from) => inputs.seek(from, SeqNo::MAX)?,
+        None => inputs.seek_first()?,
+    }
+    while let Some(entry) = inputs.entry().filter(|entry| !piece.is_passed_by(order, entry.key)) {
         if until_check == 0 {
             until_check = STOP_CHECK_ENTRIES;
             if (env.should_stop)() {

@@ -4,7 +4,7 @@
 //! * [`Version`], [`TableMeta`]: the tables of one tree, immutable; [`Edit`], [`Catalog`], [`Manifest`]: what
 //!   changes them, and what lasts.
 //! * [`Memtable`], [`Batch`]: what was written and is not in a table yet.
-//! * [`CompactionStrategy`], [`CompactionJob`]: what to rewrite next, as a value.
+//! * [`CompactionStrategy`], [`CompactionJob`]: what to rewrite next, as a value. [`Crew`]: who helps with a large one.
 //! * [`HealHints`], [`EccHealCompaction`]: what to heal next.
 //! * [`DeletionPause`]: files that must not go yet.
 //! * [`PressureLimits`]: how much writers are held back.
@@ -67,11 +67,13 @@ mod pressure;
 
 // Merging: what outlives it, cut into tables, made durable.
 mod acceptance;
+mod crew;
 mod flush;
 mod job;
 mod loss_markers;
 mod merge_ranges;
 mod output_cuts;
+mod pieces;
 mod retention;
 mod snapshots;
 mod survivors;
@@ -98,6 +100,7 @@ pub use compaction::{
     BusySet, Claim, CompactionJob, CompactionStrategy, JobInput, JobKind, Leveled, Major, OlderRun, Place,
     PlanContext, Reason, UnsoundJob,
 };
+pub use crew::{Alone, Crew};
 pub use deletion_pause::{DeletionPause, PauseGuard};
 pub use edit::{Change, Edit, SegmentRef};
 pub use error::Error;

@@ -58,6 +58,21 @@ pub struct Tally {
     pub annihilated: u64,
 }
 
+impl std::ops::Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            read: self.read + other.read,
+            kept: self.kept + other.kept,
+            hidden: self.hidden + other.hidden,
+            covered: self.covered + other.covered,
+            spent: self.spent + other.spent,
+            annihilated: self.annihilated + other.annihilated,
+        }
+    }
+}
+
 /// What the newer versions of the key mean for the next one.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeyState {

@@ -23,6 +23,7 @@ use sst_format::SeqNo;
 use crate::{
     Background, Durability, Error, Options, Snapshot,
     background::Bell,
+    crew::Compactors,
     journal::record_of,
     latency::Latency,
     ledger::{LedgerKeeper, Recorder},
@@ -50,6 +51,7 @@ pub(crate) struct Engine {
     /// Rung for the thread that keeps the log ready.
     pub(crate) log_bell: Bell,
     pub(crate) pacer: Pacer,
+    compactors: Compactors,
     pub(crate) latency: Arc<Latency>,
     pub(crate) ledger: LedgerKeeper,
     is_closed: AtomicBool,
@@ -78,6 +80,7 @@ impl Engine {
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             pacer: Pacer::new(&options),
+            compactors: Compactors::new(&options),
             latency: Arc::default(),
             ledger: LedgerKeeper::new(recorder),
             options,
@@ -209,14 +212,16 @@ impl Engine {
     /// Runs the compaction that is needed most, if one is.
     pub(crate) fn compact_one(&self) -> Result<bool, Error> {
         let Some(compaction) = self.store.plan_compaction() else { return Ok(false) };
+        let at_work = self.compactors.begin();
         self.run(compaction)?;
+        drop(at_work);
         self.store.sweep()?;
         Ok(true)
     }
 
     /// Runs a compaction; one whose keyspace was dropped meanwhile has nothing left to do.
     fn run(&self, compaction: Compaction) -> Result<(), Error> {
-        match self.store.run_compaction(compaction, &|| self.bell.is_over()) {
+        match self.store.run_compaction(compaction, &self.compactors, &|| self.bell.is_over()) {
             Ok(_) | Err(lsm_core::Error::NoTree { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -35,6 +35,7 @@ mod verifying;
 
 // What is behind it.
 mod background;
+mod crew;
 mod engine;
 mod healing;
 mod journal;

@@ -37,6 +37,7 @@ pub struct Options {
     pub(crate) level_base_bytes: u64,
     pub(crate) open_files_max: usize,
     pub(crate) compaction_threads: usize,
+    pub(crate) compaction_pieces_max: usize,
     pub(crate) protection: Scheme,
     pub(crate) codec: Codec,
     pub(crate) filter: Option<FilterPolicy>,
@@ -128,6 +129,7 @@ impl Options {
             level_base_bytes: 256 << 20,
             open_files_max: 1024,
             compaction_threads: 2,
+            compaction_pieces_max: 4,
             protection: Scheme::STANDARD,
             codec: Codec::None,
             filter: Some(FilterPolicy::default()),
@@ -239,6 +241,14 @@ impl Options {
     #[must_use]
     pub fn compaction_threads(mut self, threads: usize) -> Self {
         self.compaction_threads = threads.max(1);
+        self
+    }
+
+    /// How many pieces one large compaction is divided into at most, for idle compactors to help with (4). Each takes
+    /// the memory of a table, and a piece is not smaller than one.
+    #[must_use]
+    pub fn compaction_pieces_max(mut self, pieces: usize) -> Self {
+        self.compaction_pieces_max = pieces.max(1);
         self
     }
 

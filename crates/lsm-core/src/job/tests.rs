@@ -1,6 +1,9 @@
 //! The laws: what is reported is durable and whole, what fails is told and leaves nothing that is named.
 
-use std::{cell::Cell, io::ErrorKind};
+use std::{
+    io::ErrorKind,
+    sync::atomic::{AtomicU64, AtomicUsize},
+};
 
 use lsm_io::{Access, Crash, FaultFs, FaultPlan, Limits, MemFs, Mishap, Op, Trigger};
 use page_ecc::Uid;
@@ -15,6 +18,8 @@ use crate::{
 };
 
 const DIR: &str = "/tables";
+/// Where the job of these tests may be divided.
+const CUTS: &[&str] = &["k0100", "k0250"];
 
 fn plan(body_bytes: u64) -> MergePlan {
     let order = KeyOrder::Bytes;
@@ -43,15 +48,47 @@ fn worker() -> EpochWorker {
     EpochWorker::start(Limits::default()).unwrap()
 }
 
-fn run(fs: Arc<dyn Fs>, worker: &EpochWorker, should_stop: &dyn Fn() -> bool) -> Result<JobOutput, Error> {
-    let next = Cell::new(1);
+fn run(
+    fs: Arc<dyn Fs>,
+    worker: &EpochWorker,
+    should_stop: &(dyn Fn() -> bool + Sync),
+) -> Result<JobOutput, Error> {
+    run_cut(fs, worker, should_stop, &[])
+}
+
+/// Runs a job in pieces, the last first.
+fn run_cut(
+    fs: Arc<dyn Fs>,
+    worker: &EpochWorker,
+    should_stop: &(dyn Fn() -> bool + Sync),
+    cuts: &[&'static str],
+) -> Result<JobOutput, Error> {
+    let next = AtomicU64::new(1);
     let new_file = || {
-        let number = next.replace(next.get() + 1);
+        let number = next.fetch_add(1, Relaxed);
         NewFile { id: FileId::new(number), uid: Uid::new([number as u8; 16]), key: None }
     };
     let env = JobEnv { fs, dir: DIR.as_ref(), worker, new_file: &new_file, should_stop };
     let ranges = vec![RangeEntry::delete("k0003", "k0399", SeqNo::new(3))];
-    run_merge(&mut inputs(), ranges, &plan(8 << 10), &env)
+    let plan = plan(8 << 10);
+    if cuts.is_empty() {
+        return run_merge(&mut inputs(), ranges, &plan, &env);
+    }
+    let cuts: Vec<Bytes> = cuts.iter().map(|cut| Bytes::from(*cut)).collect();
+    run_pieces(&inputs, &ranges, &plan, &cuts, &env, &LastFirst)
+}
+
+/// Runs the last piece first, so that nothing may rest on their order.
+struct LastFirst;
+
+impl Crew for LastFirst {
+    fn hands(&self) -> usize {
+        usize::MAX
+    }
+
+    fn run(&self, count: usize, piece: &(dyn Fn(usize) + Sync)) {
+        (0..count).rev().for_each(piece);
+    }
 }
 
 /// The files of `fs`, all of which must be tables of `output`, whole.
@@ -67,7 +104,7 @@ fn check_whole(fs: &MemFs, output: &JobOutput) {
         let body = table.body_bytes() as usize;
         let again = sst_format::MemoryTable::open_body(
             table.descriptor.uid(),
-            bytes::Bytes::from(bytes).slice(page_ecc::PAGE_LEN..page_ecc::PAGE_LEN + body),
+            Bytes::from(bytes).slice(page_ecc::PAGE_LEN..page_ecc::PAGE_LEN + body),
             sst_format::ReadOptions::new(),
         );
         again.unwrap();
@@ -99,9 +136,15 @@ enum Left {
 /// worker makes the next job's tables as if nothing had been.
 #[track_caller]
 fn check_fault(op: Op, nth: u64, plan: FaultPlan, left: Left) {
+    check_fault_of(&[], op, nth, plan.clone(), left);
+    check_fault_of(CUTS, op, nth, plan, left);
+}
+
+#[track_caller]
+fn check_fault_of(cuts: &[&'static str], op: Op, nth: u64, plan: FaultPlan, left: Left) {
     let (disk, worker) = (disk(), worker());
     let faulty = FaultFs::new(Arc::new(disk.clone()), plan.clone());
-    match run(Arc::new(faulty.clone()), &worker, &|| false) {
+    match run_cut(Arc::new(faulty.clone()), &worker, &|| false, cuts) {
         Ok(output) => {
             assert!(nth > 1, "{plan:?} goes unnoticed");
             check_whole(&disk.crash(Crash::LoseUnsynced), &output);
@@ -176,6 +219,55 @@ fn a_full_disk_is_met_before_a_byte_of_the_table_is_written() {
 fn a_job_that_is_told_to_stop_ends_with_nothing_made() {
     let (disk, worker) = (disk(), worker());
     let error = run(Arc::new(disk.clone()), &worker, &|| true).unwrap_err();
+    assert!(matches!(error, Error::Closed));
+    assert!(disk.list(DIR.as_ref()).unwrap().is_empty());
+}
+
+#[test]
+fn pieces_are_a_job_that_is_durable_as_a_whole() {
+    let (fs, worker) = (disk(), worker());
+    let whole = run(Arc::new(fs.clone()), &worker, &|| false).unwrap();
+    let (fs, worker) = (disk(), self::worker());
+    let output = run_cut(Arc::new(fs.clone()), &worker, &|| false, CUTS).unwrap();
+    assert_eq!(output.tally, whole.tally);
+    assert!(output.tables.len() <= whole.tables.len() + CUTS.len());
+    assert!(output.tables.is_sorted_by(|a, b| a.bounds.is_before(&KeyOrder::Bytes, &b.bounds.smallest)));
+    check_whole(&fs.crash(Crash::LoseUnsynced), &output);
+}
+
+#[test]
+fn a_piece_that_is_told_to_stop_ends_those_that_were_done() {
+    for asked in 0..=CUTS.len() {
+        let (disk, worker, count) = (disk(), worker(), AtomicUsize::new(0));
+        // Each piece asks once.
+        let should_stop = || count.fetch_add(1, Relaxed) == asked;
+        let error = run_cut(Arc::new(disk.clone()), &worker, &should_stop, CUTS).unwrap_err();
+        assert!(matches!(error, Error::Closed));
+        assert!(disk.list(DIR.as_ref()).unwrap().is_empty(), "after {asked}");
+    }
+}
+
+#[test]
+fn a_crew_that_leaves_a_piece_out_has_made_nothing() {
+    struct Idle;
+    impl Crew for Idle {
+        fn hands(&self) -> usize {
+            2
+        }
+
+        fn run(&self, _: usize, piece: &(dyn Fn(usize) + Sync)) {
+            piece(0);
+        }
+    }
+    let (disk, worker) = (disk(), worker());
+    let next = AtomicU64::new(1);
+    let new_file = || {
+        let id = FileId::new(next.fetch_add(1, Relaxed));
+        NewFile { id, uid: Uid::new([1; 16]), key: None }
+    };
+    let fs = Arc::new(disk.clone());
+    let env = JobEnv { fs, dir: DIR.as_ref(), worker: &worker, new_file: &new_file, should_stop: &|| false };
+    let error = run_pieces(&inputs, &[], &plan(8 << 10), &["k0100".into()], &env, &Idle).unwrap_err();
     assert!(matches!(error, Error::Closed));
     assert!(disk.list(DIR.as_ref()).unwrap().is_empty());
 }

@@ -18,7 +18,8 @@ use sst_format::{KeyOrder, SeqNo};
 
 use super::{Compaction, KnownLoss, Store};
 use crate::{
-    CompactionJob, Error, FileId, JobInput, JobKind, Place, PlanContext, Reason, TableMeta, TreeId, Version,
+    Alone, CompactionJob, Error, FileId, JobInput, JobKind, Place, PlanContext, Reason, TableMeta, TreeId,
+    Version,
     acceptance::Acceptance,
     block_cache::Fill,
     entry_cursor::EntryCursor as _,
@@ -85,7 +86,7 @@ impl Accepting<'_> {
     /// # Errors
     /// [`Error::HeldBySnapshot`] while somebody holds a snapshot that may still see what is to go; nothing is
     /// changed then. If the disk refuses, or it was stopped.
-    pub fn step(&mut self, should_stop: &dyn Fn() -> bool) -> Result<AcceptStep, Error> {
+    pub fn step(&mut self, should_stop: &(dyn Fn() -> bool + Sync)) -> Result<AcceptStep, Error> {
         let version = self.tree.view().version.clone();
         let losses = self.losses(&version, should_stop)?;
         let Some(newest) = losses.iter().map(|loss| loss.upto).max() else { return Ok(AcceptStep::Done) };
@@ -112,7 +113,11 @@ impl Accepting<'_> {
     }
 
     /// What is known to be lost within the range.
-    fn losses(&mut self, version: &Version, should_stop: &dyn Fn() -> bool) -> Result<Vec<GivenUp>, Error> {
+    fn losses(
+        &mut self,
+        version: &Version,
+        should_stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<GivenUp>, Error> {
         let suspects = self.store.suspects()?;
         let mut given_up = Vec::new();
         for (level, run, table) in version.tables() {
@@ -143,7 +148,7 @@ impl Accepting<'_> {
         table: &Arc<TableMeta>,
         place: Place,
         losses: &[GivenUp],
-        should_stop: &dyn Fn() -> bool,
+        should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<bool, Error> {
         if losses.iter().any(|loss| loss.table == table.id) {
             return Ok(true);
@@ -166,7 +171,7 @@ impl Accepting<'_> {
         &self,
         table: &Arc<TableMeta>,
         loss: &GivenUp,
-        should_stop: &dyn Fn() -> bool,
+        should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<bool, Error> {
         let Some(within) = Span::of_bounds(&table.bounds).intersect(&self.order, &loss.span) else {
             return Ok(false);
@@ -196,7 +201,7 @@ impl Accepting<'_> {
         table: &Arc<TableMeta>,
         place: Place,
         losses: &[GivenUp],
-        should_stop: &dyn Fn() -> bool,
+        should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<AcceptStep, Error> {
         let context = PlanContext { tree: self.tree.id, order: &self.order, busy: &self.store.busy };
         let job =
@@ -219,7 +224,7 @@ impl Accepting<'_> {
         let accepted =
             Acceptance::new(&self.order, over.map(|loss| (loss.span.clone(), loss.upto)).collect());
         let compaction = Compaction { tree: self.tree.clone(), job, claim, accepted };
-        self.store.run_compaction(compaction, should_stop)?;
+        self.store.run_compaction(compaction, &Alone, should_stop)?;
         for loss in losses.iter().filter(|loss| loss.table == table.id) {
             let whole = TableLoss::whole(self.tree.id, table);
             let mut known = KnownLoss::of(&whole, table);

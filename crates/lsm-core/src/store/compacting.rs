@@ -6,7 +6,7 @@ use sst_format::SeqNo;
 
 use super::{Store, rewriting::Rewritten};
 use crate::{
-    Change, Claim, CompactionJob, CompactionStrategy, Edit, Error, FileId, JobKind, Major, PlanContext,
+    Change, Claim, CompactionJob, CompactionStrategy, Crew, Edit, Error, FileId, JobKind, Major, PlanContext,
     Reason, Tally, TreeId, acceptance::Acceptance, tree::Tree,
 };
 
@@ -32,6 +32,8 @@ pub struct Compacted {
     /// Tables among those that went of which something was lost: loss markers stand for it, and their files are in
     /// quarantine.
     pub damaged: usize,
+    /// Pieces it was merged in, side by side if there were hands for them; none if nothing was merged.
+    pub pieces: usize,
     /// Bytes of the files it wrote; none for files that only changed their level.
     pub file_bytes: u64,
     /// What became of the entries.
@@ -79,7 +81,8 @@ impl Store {
         }
     }
 
-    /// Runs a compaction: when it returns success, its outputs are durable and named, and reads look there.
+    /// Runs a compaction: when it returns success, its outputs are durable and named, and reads look there. A large
+    /// one is divided by key, and the crew runs its pieces; either all of it takes effect, in one edit, or nothing.
     ///
     /// # Errors
     /// If the disk refuses, or an input needs a newer release; everything is as before. What is lost of an input is
@@ -87,36 +90,45 @@ impl Store {
     pub fn run_compaction(
         &self,
         compaction: Compaction,
-        should_stop: &dyn Fn() -> bool,
+        crew: &dyn Crew,
+        should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Compacted, Error> {
         let tree = compaction.tree.id;
-        let done = self.compact(compaction, should_stop);
+        let done = self.compact(compaction, crew, should_stop);
         done.map_err(|error| if self.lives(tree) { error } else { Error::NoTree { tree } })
     }
 
-    fn compact(&self, compaction: Compaction, should_stop: &dyn Fn() -> bool) -> Result<Compacted, Error> {
+    fn compact(
+        &self,
+        compaction: Compaction,
+        crew: &dyn Crew,
+        should_stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Compacted, Error> {
         let Compaction { tree, job, claim, accepted } = compaction;
         let rewritten = match job.kind {
             JobKind::Move => None,
-            JobKind::Merge | JobKind::Rewrite => match self.rewrite(&tree, &job, &accepted, should_stop) {
-                Ok(rewritten) => {
-                    if let Err(error) = self.check_rewritten(&tree, &job, &rewritten) {
-                        self.let_go(&tree, rewritten.output.tables.into_iter());
+            JobKind::Merge | JobKind::Rewrite => {
+                match self.rewrite(&tree, &job, &accepted, crew, should_stop) {
+                    Ok(rewritten) => {
+                        if let Err(error) = self.check_rewritten(&tree, &job, &rewritten) {
+                            self.let_go(&tree, rewritten.output.tables.into_iter());
+                            return Err(error);
+                        }
+                        Some(rewritten)
+                    }
+                    Err(error) => {
+                        if error.is_damage() && self.lives(tree.id) {
+                            // Planned again at once, it would only fail again.
+                            std::mem::forget(claim);
+                            self.stuck.fetch_add(1, Ordering::Relaxed);
+                        }
                         return Err(error);
                     }
-                    Some(rewritten)
                 }
-                Err(error) => {
-                    if error.is_damage() && self.lives(tree.id) {
-                        // Planned again at once, it would only fail again.
-                        std::mem::forget(claim);
-                        self.stuck.fetch_add(1, Ordering::Relaxed);
-                    }
-                    return Err(error);
-                }
-            },
+            }
         };
         let damaged = rewritten.as_ref().map_or(0, |rewritten| rewritten.damaged.len());
+        let pieces = rewritten.as_ref().map_or(0, |rewritten| rewritten.pieces);
         let output = rewritten.map(|rewritten| rewritten.output);
         let (changes, tables, file_bytes, tally) = match &output {
             None => (job.moves(), Vec::new(), 0, Tally::default()),
@@ -135,7 +147,7 @@ impl Store {
             self.let_go(&tree, job.inputs.iter().map(|input| input.table.clone()));
         }
         drop(claim);
-        Ok(Compacted { tree: tree.id, inputs: job.inputs.len(), outputs, damaged, file_bytes, tally })
+        Ok(Compacted { tree: tree.id, inputs: job.inputs.len(), outputs, damaged, pieces, file_bytes, tally })
     }
 
     /// The last things before outputs take the place of their inputs: a table that was healed is looked at on the
@@ -144,7 +156,7 @@ impl Store {
         &self,
         tree: &Tree,
         job: &CompactionJob,
-        Rewritten { output, damaged }: &Rewritten,
+        Rewritten { output, damaged, .. }: &Rewritten,
     ) -> Result<(), Error> {
         if matches!(job.reason, Reason::Heal | Reason::Accepted) {
             self.check_made(tree.id, &output.tables)?;

@@ -75,7 +75,11 @@ impl Store {
     ///
     /// # Errors
     /// If the disk refuses; everything is as before, and the flush can be planned again.
-    pub fn run_flush(&self, job: FlushJob<'_>, should_stop: &dyn Fn() -> bool) -> Result<Flushed, Error> {
+    pub fn run_flush(
+        &self,
+        job: FlushJob<'_>,
+        should_stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Flushed, Error> {
         self.flush(&job.tree, &job.part, should_stop)
     }
 
@@ -94,7 +98,7 @@ impl Store {
         &self,
         tree: &Tree,
         part: &SealedPart,
-        should_stop: &dyn Fn() -> bool,
+        should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Flushed, Error> {
         let output = self.merge_memtables(tree, part, should_stop)?;
         let run = RunNo::new(part.upto.get());
@@ -113,7 +117,7 @@ impl Store {
         &self,
         tree: &Tree,
         part: &SealedPart,
-        should_stop: &dyn Fn() -> bool,
+        should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<JobOutput, Error> {
         let (order, view) = (tree.order(), tree.view());
         let live = self.snapshots.live(part.upto, || self.publication.visible());
@@ -144,8 +148,8 @@ impl Store {
 
     pub(super) fn job_env<'a>(
         &'a self,
-        new_file: &'a dyn Fn() -> crate::table_sink::NewFile,
-        should_stop: &'a dyn Fn() -> bool,
+        new_file: &'a (dyn Fn() -> crate::table_sink::NewFile + Sync),
+        should_stop: &'a (dyn Fn() -> bool + Sync),
     ) -> JobEnv<'a> {
         JobEnv { fs: self.read.fs.clone(), dir: &self.read.dir, worker: &self.worker, new_file, should_stop }
     }

@@ -13,7 +13,7 @@ use page_ecc::{Evidence, PAGE_LEN, PageNo, PageRanges, Patch, Rung};
 
 use super::Store;
 use crate::{
-    Change, EccHealCompaction, Edit, Error, Examiner, FileId, HealHints, HintCause, HintClaim, Level,
+    Alone, Change, EccHealCompaction, Edit, Error, Examiner, FileId, HealHints, HintCause, HintClaim, Level,
     TableMeta, TreeId, names::table_path, repair_source::OlderPages,
 };
 
@@ -211,7 +211,7 @@ impl Store {
     pub fn heal_by_rewrite(
         &self,
         strategy: &EccHealCompaction,
-        should_stop: &dyn Fn() -> bool,
+        should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Option<Healed>, Error> {
         let trees = self.all_trees();
         let planned = trees.keys().find_map(|&tree| self.plan_with(tree, strategy));
@@ -222,7 +222,7 @@ impl Store {
         let end = compaction.job().inputs[0].table.descriptor.geometry().total_pages();
         let pages = pages.flat_map(|(first, count)| first..first.saturating_add(count).min(end));
         let pages: PageRanges = pages.map(PageNo::new).collect();
-        match self.run_compaction(compaction, should_stop) {
+        match self.run_compaction(compaction, &Alone, should_stop) {
             Ok(compacted) => {
                 let outcome = if compacted.damaged == 0 {
                     Healing::Rewritten

@@ -4,23 +4,31 @@
 //! another gap is given up; then every gap is looked for and it starts anew. Invariant: what is durable in place of
 //! the inputs holds every entry of theirs that is needed and readable, and a marker over everything that is not.
 
-use std::{cell::Cell, collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
+use bytes::Bytes;
 use sst_format::{KeyOrder, RangeEntry, RangeKind};
 
 use super::Store;
 use crate::{
-    CompactionJob, Error, FileId, JobInput, JobKind, TableMeta,
+    CompactionJob, Crew, Error, FileId, JobInput, JobKind, TableMeta,
     acceptance::Acceptance,
     block_cache::Fill,
     entry_cursor::EntryCursor as _,
-    job::{JobOutput, MergePlan, run_merge},
+    job::{JobOutput, MergePlan, run_pieces},
     key_span::Span,
     loss::{LossLog, TableLoss},
     loss_markers::LossMarkers,
     merge_cursor::MergeCursor,
     merge_ranges::RangePiece,
     output_cuts::OverlapLimit,
+    pieces::{Sample, cuts},
     retention::{Floor, Retention},
     run_cursor::{RunCursor, Tables},
     table_file::Opened,
@@ -38,6 +46,8 @@ pub(super) struct Rewritten {
     pub(super) output: JobOutput,
     /// The inputs of which something is lost.
     pub(super) damaged: BTreeSet<FileId>,
+    /// How many pieces it was merged in.
+    pub(super) pieces: usize,
 }
 
 impl Store {
@@ -47,29 +57,37 @@ impl Store {
         tree: &Tree,
         job: &CompactionJob,
         accepted: &Acceptance,
-        should_stop: &dyn Fn() -> bool,
+        crew: &dyn Crew,
+        should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Rewritten, Error> {
         let order = tree.order();
         let (ranges, unknown) = self.input_ranges(tree, &job.inputs)?;
         let mut gaps = LossMarkers::default();
         gaps.learn(&order, unknown)?;
+        let cuts = self.cuts_of(tree, job, crew.hands())?;
         for _ in 0..LOOKS_MAX {
             let plan = self.merge_plan(tree, job, accepted);
             let markers = ranges.iter().cloned().chain(gaps.ranges());
             let ranges = left_of(&order, markers, accepted)?;
             let log = LossLog::default();
-            let seen = Cell::new(0);
+            let seen = AtomicUsize::new(0);
             let meets_news = || {
-                let from = seen.replace(log.len());
+                let from = seen.swap(log.len(), Relaxed);
                 log.len() > from && log.since(from).iter().any(|(_, gap)| !gaps.hold(&order, gap))
             };
             let stops = || should_stop() || meets_news();
-            let mut inputs = self.input_cursor(tree, &order, &job.inputs, &log);
-            let output = run_merge(&mut inputs, ranges, &plan, &self.job_env(&|| self.new_file(), &stops));
+            let new_file = || self.new_file();
+            let env = self.job_env(&new_file, &stops);
+            let inputs = || self.input_cursor(tree, &order, &job.inputs, &log);
+            let output = run_pieces(&inputs, &ranges, &plan, &cuts, &env, crew);
             let met = log.since(0).into_iter().map(|(_, gap)| gap).filter(|gap| !gaps.hold(&order, gap));
             let met: Vec<_> = met.collect();
             if met.is_empty() {
-                return output.map(|output| Rewritten { output, damaged: gaps.tables() });
+                return output.map(|output| Rewritten {
+                    output,
+                    damaged: gaps.tables(),
+                    pieces: cuts.len() + 1,
+                });
             }
             // What was made passed over a gap: nobody may see it in place of the inputs.
             if let Ok(output) = output {
@@ -97,6 +115,23 @@ impl Store {
         let overlap = OverlapLimit::of_tables(job.tables_below(), job.overlap_bytes_max);
         let shape = self.shape(&order, job.output_bytes, overlap);
         MergePlan { retention, shape, accepted: accepted.clone() }
+    }
+
+    /// Where to divide a job for so many hands: at fences of its inputs' indexes.
+    fn cuts_of(&self, tree: &Tree, job: &CompactionJob, hands: usize) -> Result<Vec<Bytes>, Error> {
+        if hands < 2 || job.kind != JobKind::Merge || job.input_bytes() < job.output_bytes.saturating_mul(2) {
+            return Ok(Vec::new());
+        }
+        let reader = tree.view().reader.clone();
+        let mut samples = Vec::new();
+        for input in &job.inputs {
+            // What is lost needs nobody's time.
+            let Opened::Table(open) = reader.open(&input.table)? else { continue };
+            let fences = open.view().fences();
+            let bytes = input.table.body_bytes() / (fences.len() as u64).max(1);
+            samples.extend(fences.into_iter().map(|key| Sample { key, bytes }));
+        }
+        Ok(cuts(&reader.order, samples, job.output_bytes, hands))
     }
 
     /// The inputs' entries in one order.

@@ -4,6 +4,7 @@
 //! it needs and takes it as a [`TableBlock`], which only proven bytes become.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 use page_ecc::Uid;
@@ -13,7 +14,7 @@ use super::error::ReadError;
 use super::find::Find;
 use super::options::FilterPin;
 use crate::block::{BlockAddr, BlockError, BlockKind, BlockSpan, FileSalt, Payload, RawBlock, Unpacker};
-use crate::cells::CellBlock;
+use crate::cells::{CellBlock, CellCursor};
 use crate::entry::SeqNo;
 use crate::filter::{Filter, KeyHash};
 use crate::order::KeyOrder;
@@ -214,6 +215,31 @@ impl TableView {
     pub fn leaves(&self) -> usize {
         let top = self.top.as_ref().filter(|_| self.root.levels > 1);
         top.and_then(|top| top.children()).unwrap_or(0)
+    }
+
+    /// Keys that divide the table into parts of about the same size: each part's last, or one that stands for it in
+    /// the top index. As far as that is sound.
+    ///
+    /// ```
+    /// # use sst_format::{Entry, MemoryTable, ReadOptions, SeqNo, TableOptions, TableWriter};
+    /// let mut writer = TableWriter::new(page_ecc::Uid::new([7; 16]), TableOptions::new())?;
+    /// for key in 0..1000_u32 {
+    ///     writer.add(Entry::put(&key.to_be_bytes(), SeqNo::new(1), b"some value of twenty"))?;
+    /// }
+    /// let table = MemoryTable::open(&writer.finish()?.image, ReadOptions::new())?;
+    /// assert!(table.view().fences().len() > 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn fences(&self) -> Vec<Bytes> {
+        let mut fences = Vec::new();
+        let Some(mut top) = self.top.clone().map(CellCursor::new) else { return fences };
+        let mut moved = top.seek_first();
+        while moved.is_ok() && top.cell().is_some() {
+            fences.push(Bytes::copy_from_slice(top.key()));
+            moved = top.next();
+        }
+        fences
     }
 
     /// A cursor over all versions of all keys, on none yet.

@@ -30,6 +30,8 @@ enum Step {
     CompactTable(prop::sample::Index),
     /// One table, wherever it is, written anew where it stands.
     Rewrite(prop::sample::Index),
+    /// From now on, jobs are divided before these of [`PLACES`].
+    Cut(Vec<usize>),
     Hold,
     LetGo(prop::sample::Index),
 }
@@ -38,7 +40,8 @@ struct Tree {
     disk: MemFs,
     worker: EpochWorker,
     version: Version,
-    next_file: Cell<u64>,
+    next_file: AtomicU64,
+    cuts: Vec<Bytes>,
     snapshots: Snapshots,
     held: Vec<Snapshot>,
     scribe: Scribe,
@@ -53,7 +56,8 @@ impl Tree {
             disk: disk(),
             worker: worker(),
             version: Version::default(),
-            next_file: Cell::new(1),
+            next_file: AtomicU64::new(1),
+            cuts: Vec::new(),
             snapshots: Snapshots::default(),
             held: Vec::new(),
             scribe: Scribe::default(),
@@ -83,6 +87,10 @@ impl Tree {
                 self.compact(one.into_iter().collect(), Level::new(2));
             }
             Step::Rewrite(which) => self.rewrite(*which),
+            Step::Cut(at) => {
+                let places: std::collections::BTreeSet<_> = at.iter().map(|at| PLACES[*at]).collect();
+                self.cuts = places.into_iter().map(Bytes::from).collect();
+            }
             Step::Hold => self.held.push(self.snapshots.take(|| self.newest())),
             Step::LetGo(_) if self.held.is_empty() => {}
             Step::LetGo(which) => drop(self.held.swap_remove(which.index(self.held.len()))),
@@ -96,7 +104,7 @@ impl Tree {
 
     fn run(&mut self, input: &Layer, retention: Retention, overlap: OverlapLimit) -> JobOutput {
         let new_file = || {
-            let number = self.next_file.replace(self.next_file.get() + 1);
+            let number = self.next_file.fetch_add(1, Relaxed);
             NewFile { id: FileId::new(number), uid: Uid::new([number as u8; 16]), key: None }
         };
         let (dir, worker) = (DIR.as_ref(), &self.worker);
@@ -104,18 +112,24 @@ impl Tree {
         let env = JobEnv { fs, dir, worker, new_file: &new_file, should_stop: &|| false };
         let shape =
             OutputShape { options: TableOptions::new(), order: ORDER.clone(), body_bytes: 60, overlap };
-        let mut cursor = VecCursor::new(input.entries.clone());
-        let output = run_merge(
-            &mut cursor,
-            input.ranges.clone(),
-            &MergePlan { retention, shape, accepted: Acceptance::default() },
-            &env,
-        )
-        .unwrap();
-        for table in &output.tables {
-            self.contents.insert(table.id, read_back(&self.disk.crash(Crash::LoseUnsynced), table));
+        let plan = MergePlan { retention, shape, accepted: Acceptance::default() };
+        let inputs = || VecCursor::new(input.entries.clone());
+        let output = run_pieces(&inputs, &input.ranges, &plan, &self.cuts, &env, &LastFirst).unwrap();
+        let layers = self.read(&output);
+        if !self.cuts.is_empty() {
+            let whole = run_merge(&mut inputs(), input.ranges.clone(), &plan, &env).unwrap();
+            assert_eq!(output.tally, whole.tally);
+            let entries = |layers: &[Layer]| Layer::union(layers).entries;
+            assert_eq!(entries(&layers), entries(&self.read(&whole)), "pieces keep what one keeps");
         }
+        self.contents.extend(output.tables.iter().map(|table| table.id).zip(layers));
         output
+    }
+
+    /// What outputs say once they survived a power cut.
+    fn read(&self, output: &JobOutput) -> Vec<Layer> {
+        let disk = self.disk.crash(Crash::LoseUnsynced);
+        output.tables.iter().map(|table| read_back(&disk, table)).collect()
     }
 
     fn flush(&mut self, deeds: &[Deed]) {
@@ -206,6 +220,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::CompactFlushes),
         2 => any::<prop::sample::Index>().prop_map(Step::CompactTable),
         1 => any::<prop::sample::Index>().prop_map(Step::Rewrite),
+        1 => prop::collection::vec(0..PLACES.len(), 0..4).prop_map(Step::Cut),
         1 => Just(Step::Hold),
         1 => any::<prop::sample::Index>().prop_map(Step::LetGo),
     ]
