@@ -105,11 +105,15 @@ impl Crew for Compactors {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
+    use std::sync::{Arc, Barrier};
 
+    use bytes::Bytes;
     use parking_lot::Mutex;
 
     use super::*;
+    use crate::{Error, Scan};
+
+    type Item = (Bytes, Bytes);
 
     fn compactors(threads: usize, pieces_max: usize) -> Compactors {
         Compactors::new(&Options::new().compaction_threads(threads).compaction_pieces_max(pieces_max))
@@ -154,5 +158,43 @@ mod tests {
         crew.run(3, &|piece| done.lock().push((piece, thread::current().id())));
         let here = thread::current().id();
         assert_eq!(done.into_inner(), [(0, here), (1, here), (2, here)]);
+    }
+
+    /// What is read of a store of four overlapping runs, with deletes across them, after it was compacted; how many
+    /// pieces that took, and how many tables it left.
+    fn compacted(pieces_max: usize) -> Result<(Vec<Item>, usize, usize), Error> {
+        let fs = Arc::new(lsm_io::MemFs::new());
+        let options = Options::new().fs(fs).background(Background::Inline).block_bytes(512);
+        let db = options.table_bytes(16 << 10).compaction_pieces_max(pieces_max).open("/store")?;
+        let key = |number: u32| format!("key{number:05}").into_bytes();
+        let mut held = None;
+        for run in 0..3 {
+            (0..1000).try_for_each(|at| db.put(&key(at * 3 + run), &[run as u8; 30]))?;
+            db.delete_range(&key(100 * run), &key(800 * run))?;
+            db.delete_range(&key(2900 - run), &key(2900 + 10 * run))?;
+            held = held.or_else(|| Some(db.snapshot()));
+            db.flush()?;
+        }
+        let snapshot = db.snapshot();
+        let store = &snapshot.engine.store;
+        let (tree, _) = store.tree_named("default").ok_or(Error::ReadOnly)?;
+        let plan = store.plan_with(tree, &store.major()).ok_or(Error::ReadOnly)?;
+        let done = store.run_compaction(plan, &snapshot.engine.compactors, &|| false)?;
+        let mut found = Vec::new();
+        for at in [None, held.as_ref()] {
+            let scan = at.map_or_else(Scan::all, |held| Scan::all().at(held));
+            found.extend(db.scan(scan)?.collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok((found, done.pieces, done.outputs))
+    }
+
+    #[test]
+    fn a_large_compaction_is_divided_and_keeps_what_one_piece_keeps() {
+        let (whole, one, tables) = compacted(1).unwrap();
+        let (found, pieces, divided_tables) = compacted(4).unwrap();
+        assert_eq!((one, pieces), (1, 4));
+        assert!(divided_tables < tables + pieces, "{divided_tables} tables, undivided {tables}");
+        assert_eq!(found, whole);
+        assert!(whole.len() > 1000);
     }
 }

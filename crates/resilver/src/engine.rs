@@ -51,7 +51,7 @@ pub(crate) struct Engine {
     /// Rung for the thread that keeps the log ready.
     pub(crate) log_bell: Bell,
     pub(crate) pacer: Pacer,
-    compactors: Compactors,
+    pub(crate) compactors: Compactors,
     pub(crate) latency: Arc<Latency>,
     pub(crate) ledger: LedgerKeeper,
     is_closed: AtomicBool,

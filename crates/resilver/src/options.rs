@@ -223,7 +223,7 @@ impl Options {
         self
     }
 
-    /// How large the first sorted level may grow (256 MiB); each deeper one is ten times as large.
+    /// How large the first sorted level may grow (256 MiB); each deeper one is eight times as large.
     #[must_use]
     pub fn level_base_bytes(mut self, bytes: u64) -> Self {
         self.level_base_bytes = bytes.max(64 << 10);

@@ -69,7 +69,7 @@ pub enum JobKind {
 pub enum Reason {
     /// Level 0 holds too many runs, or too many bytes.
     FlushedRuns,
-    /// Level 0 holds too many runs, and the level they belong in is busy.
+    /// Level 0 holds too many runs, and the level they belong in is busy, or too large for the little they bring.
     RunsInWaiting,
     /// A level holds more than its share.
     LevelFull,

@@ -36,7 +36,7 @@ pub struct Leveled {
 impl Default for Leveled {
     fn default() -> Self {
         Self {
-            multiplier: 10,
+            multiplier: 8,
             flushed_runs: 4,
             waiting_runs: 8,
             base_bytes: 256 << 20,
@@ -54,7 +54,7 @@ impl Leveled {
         Self::default()
     }
 
-    /// How much a level holds for each byte of the level above it.
+    /// How much a level holds for each byte of the level above it (8).
     ///
     /// # Panics
     /// Below 2.

@@ -173,7 +173,24 @@ fn a_million_random_keys_are_rewritten_few_times() {
     let (written, flushed) = (store.written as f64, store.flushed as f64);
     let amplification = 1.0 + written / flushed;
     println!("levels {levels:?}, write amplification {amplification:.2}, {:?}", store.seen);
-    assert!(amplification < 12.0, "{amplification}");
+    assert!(amplification < 10.0, "{amplification}");
+}
+
+#[test]
+fn small_flushes_are_gathered_before_they_are_merged_with_much() {
+    // A base level of 256 flushes: each would be merged with all that there is.
+    let strategy = Leveled::new().base_bytes(256 << 8).output_bytes(64 << 8);
+    let mut store = Store::without_deletes(7);
+    for _ in 0..128 {
+        let batch: Vec<_> = (0..256).map(|_| store.random.next() as u32).collect();
+        store.flush(&batch);
+        store.settle(&strategy);
+        assert!(store.version.runs(Level::ZERO).len() < 4, "{:?}", store.seen);
+    }
+    store.check();
+    let amplification = 1.0 + store.written as f64 / store.flushed as f64;
+    println!("write amplification {amplification:.2}, {:?}", store.seen);
+    assert!(amplification < 7.0, "{amplification}");
 }
 
 #[test]

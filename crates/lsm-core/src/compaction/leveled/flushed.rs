@@ -1,16 +1,23 @@
 //! What becomes of level 0.
 //!
+//! Full, it goes to the base level. Runs that are small beside what they would be merged with there are gathered first:
+//! merged with each other until they are worth it, so that many small flushes do not rewrite a large base again and again.
+//!
 //! Invariant: a table leaves level 0 only together with every older one there that overlaps it.
 
 use super::Plan;
 use crate::{CompactionJob, JobInput, KeyBounds, Level, Place, Reason, Run, compaction::job::hull};
+
+/// Runs that would have more than so many times their bytes rewritten with them are merged with each other first.
+/// It is as much as a base level has grown to, against a full level 0, before there is a new one.
+const SUNK_MAX: u64 = super::targets::BASE_GROWTH;
 
 /// A table of level 0 that may leave it, oldest first.
 type Candidates = Vec<JobInput>;
 
 impl Plan<'_> {
     pub(super) fn choose_flushed(&self) -> Option<CompactionJob> {
-        self.choose_to_base().or_else(|| self.choose_waiting())
+        self.choose_to_base().or_else(|| self.choose_waiting(self.options.waiting_runs))
     }
 
     /// Tables that hang together go to the base level, the oldest such group first.
@@ -20,7 +27,7 @@ impl Plan<'_> {
             let (mut group, rest) = self.group(first.table.bounds.clone(), candidates);
             self.shorten(&mut group);
             if let Some(job) = self.merge_into_base(group) {
-                return Some(job);
+                return if sinks_too_little(&job) { self.choose_waiting(2).or(Some(job)) } else { Some(job) };
             }
             candidates = rest;
         }
@@ -88,11 +95,11 @@ impl Plan<'_> {
 
     /// Neighbouring runs, from the newest that is free on, become one in the oldest one's place: readers need
     /// not wait for the base level.
-    fn choose_waiting(&self) -> Option<CompactionJob> {
+    fn choose_waiting(&self, runs_min: usize) -> Option<CompactionJob> {
         let is_free = |run: &&Run| run.tables().iter().all(|table| self.is_free(table));
         let runs = self.version.runs(Level::ZERO).iter();
         let runs: Vec<_> = runs.skip_while(|run| !is_free(run)).take_while(is_free).collect();
-        let runs = &runs[..self.worthwhile(&runs)];
+        let runs = &runs[..self.worthwhile(&runs, runs_min)];
         let target = Place { level: Level::ZERO, run: runs.last()?.no() };
         let inputs = runs.iter().flat_map(|run| {
             let place = Place { level: Level::ZERO, run: run.no() };
@@ -105,7 +112,7 @@ impl Plan<'_> {
     }
 
     /// How many runs to merge: as long as one more makes a merged run cheaper, but not fewer than asked for.
-    fn worthwhile(&self, runs: &[&Run]) -> usize {
+    fn worthwhile(&self, runs: &[&Run], runs_min: usize) -> usize {
         let mut bytes = runs.first().map_or(0, |run| run.body_bytes());
         let mut count = runs.len().min(1);
         for run in runs.iter().skip(1) {
@@ -118,6 +125,13 @@ impl Plan<'_> {
             }
             (bytes, count) = (more, count + 1);
         }
-        if count < self.options.waiting_runs { 0 } else { count }
+        if count < runs_min { 0 } else { count }
     }
+}
+
+/// Whether a merge of level 0 would rewrite much for what it brings.
+fn sinks_too_little(job: &CompactionJob) -> bool {
+    let brought = job.inputs.iter().filter(|input| input.place.level == Level::ZERO);
+    let brought: u64 = brought.map(|input| input.table.body_bytes()).sum();
+    job.input_bytes() - brought > brought.saturating_mul(SUNK_MAX)
 }

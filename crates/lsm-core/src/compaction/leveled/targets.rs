@@ -8,7 +8,7 @@ use crate::{Level, Version};
 
 /// A new level is opened once the base is this many times what a merge of level 0 brings: any sooner, and it
 /// would be rewritten for nothing.
-const BASE_GROWTH: u64 = 4;
+pub(super) const BASE_GROWTH: u64 = 4;
 
 /// The sizes of the levels of one version.
 #[derive(Debug, PartialEq, Eq)]
