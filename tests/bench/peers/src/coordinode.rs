@@ -1,4 +1,4 @@
-//! coordinode-lsm-tree 7, without error correction and with SEC-DED.
+//! coordinode-lsm-tree 7, without error correction and with each of its schemes.
 //!
 //! It is a tree alone: there is no log, and nobody flushes or compacts unless told to, so a thread does here.
 
@@ -30,6 +30,29 @@ pub const SECDED: Kind = Kind {
     note: "as coordinode, with SEC-DED of 12.5 % in each block",
     syncs: false,
     open: |path, settings| open(path, settings, Some(EccScheme::Secded)),
+};
+
+pub const XOR: Kind = Kind {
+    name: "coordinode-xor",
+    note: "as coordinode, with one XOR shard for 8, 12.5 %, in each block",
+    syncs: false,
+    open: |path, settings| open(path, settings, Some(EccScheme::Xor { data_shards: 8 })),
+};
+pub const RS_4_2: Kind = Kind {
+    name: "coordinode-rs4+2",
+    note: "as coordinode, with Reed-Solomon of 2 shards for 4, 50 %, in each block",
+    syncs: false,
+    open: |path, settings| {
+        open(path, settings, Some(EccScheme::ReedSolomon { data_shards: 4, parity_shards: 2 }))
+    },
+};
+pub const RS_16_2: Kind = Kind {
+    name: "coordinode-rs16+2",
+    note: "as coordinode, with Reed-Solomon of 2 shards for 16, 12.5 %, in each block",
+    syncs: false,
+    open: |path, settings| {
+        open(path, settings, Some(EccScheme::ReedSolomon { data_shards: 16, parity_shards: 2 }))
+    },
 };
 
 /// Memtables that wait to be flushed before writers wait too, as in RocksDB by default.
@@ -111,10 +134,10 @@ impl Shared {
     }
 }
 
-impl Engine for Coordinode {
-    fn put(&self, key: &[u8], value: &[u8]) -> Done {
-        let Shared { tree, seq, .. } = &*self.shared;
-        tree.insert(key, value, seq.next());
+impl Coordinode {
+    /// Has a memtable that is full flushed; waits where too many are.
+    fn rotate_full(&self) {
+        let tree = &self.shared.tree;
         if self.puts.fetch_add(1, Relaxed) % LOOK_EVERY == 0
             && tree.active_memtable().size() > self.memtable_bytes
         {
@@ -126,6 +149,20 @@ impl Engine for Coordinode {
             tree.rotate_memtable();
             self.shared.order();
         }
+    }
+}
+
+impl Engine for Coordinode {
+    fn put(&self, key: &[u8], value: &[u8]) -> Done {
+        let Shared { tree, seq, .. } = &*self.shared;
+        tree.insert(key, value, seq.next());
+        self.rotate_full();
+        Ok(())
+    }
+
+    fn delete(&self, key: &[u8]) -> Done {
+        self.shared.tree.remove(key, self.shared.seq.next());
+        self.rotate_full();
         Ok(())
     }
 

@@ -5,6 +5,13 @@ use std::{error::Error, path::Path};
 pub type Failure = Box<dyn Error + Send + Sync>;
 pub type Done = Result<(), Failure>;
 
+/// Whether a store may be made where there is none; not every engine can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    Allowed,
+    Never,
+}
+
 /// How stores are opened; every engine gets the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -15,6 +22,7 @@ pub struct Settings {
     pub filter_bits: f32,
     /// Threads for flushes and compactions.
     pub workers: usize,
+    pub creation: Creation,
 }
 
 /// A store, opened. It is closed by dropping it.
@@ -23,6 +31,8 @@ pub trait Engine: Send + Sync {
     fn put(&self, key: &[u8], value: &[u8]) -> Done;
     /// A put that survives a power cut.
     fn put_synced(&self, key: &[u8], value: &[u8]) -> Done;
+    /// A delete that survives as much as a put.
+    fn delete(&self, key: &[u8]) -> Done;
     /// Shows the value of a key, if there is one; whether there was.
     fn get(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<bool, Failure>;
     /// Shows keys and values from a key on.

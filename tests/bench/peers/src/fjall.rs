@@ -45,6 +45,10 @@ impl Engine for Fjall {
         Ok(self.db.persist(PersistMode::SyncData)?)
     }
 
+    fn delete(&self, key: &[u8]) -> Done {
+        Ok(self.keys.remove(key)?)
+    }
+
     fn get(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<bool, Failure> {
         let found = self.keys.get(key)?;
         Ok(found.is_some_and(|value| {

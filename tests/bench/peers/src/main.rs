@@ -5,7 +5,7 @@
 //!
 //! Every round runs every engine through each phase before the next one begins; medians count, with the spread
 //! beside. The table goes to stdout, `peers.json` and `peers.html` to the directory of `--out`. Exit code 2 if
-//! nothing could be measured.
+//! nothing could be measured. What stores survive is measured by `-- survival`, see src/survival.rs.
 
 #[expect(dead_code, reason = "what the command measures with it is more than what is compared")]
 #[path = "../../../../crates/resilver-cli/src/bench/content.rs"]
@@ -23,12 +23,13 @@ mod resilver;
 #[cfg(feature = "rocksdb")]
 mod rocksdb;
 mod rows;
+mod survival;
 mod told;
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use content::Content;
-use engine::{Failure, KINDS, Kind, Settings};
+use engine::{Creation, Failure, KINDS, Kind, Settings};
 use phases::{PHASES, Stage};
 use told::Comparison;
 
@@ -45,7 +46,11 @@ struct Asked {
 }
 
 fn main() -> ExitCode {
-    let asked = match Asked::parse(std::env::args().skip(1)) {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(code) = survival::run(&words) {
+        return code;
+    }
+    let asked = match Asked::parse(words.into_iter()) {
         Ok(asked) => asked,
         Err(what) => {
             eprintln!("{what}; usage is at the head of src/main.rs");
@@ -119,6 +124,7 @@ fn compare(asked: &Asked, value_bytes: usize) -> Result<Comparison, Failure> {
         block_bytes: 4096,
         filter_bits: 10.0,
         workers: 2,
+        creation: Creation::Allowed,
     };
     let mut comparison = Comparison::new(&asked.kinds, asked.keys, value_bytes, settings);
     for round in 0..asked.rounds {

@@ -68,7 +68,7 @@ impl Took {
 }
 
 impl Stage<'_> {
-    fn data_bytes(&self) -> u64 {
+    pub fn data_bytes(&self) -> u64 {
         self.content.keys() * self.content.entry_bytes()
     }
 
@@ -81,7 +81,7 @@ impl Stage<'_> {
     }
 }
 
-fn fill(stage: &Stage<'_>) -> Result<Vec<Sample>, Failure> {
+pub fn fill(stage: &Stage<'_>) -> Result<Vec<Sample>, Failure> {
     let mut samples = puts(stage, 0, |place| stage.content.shuffled(ORDER, place))?;
     samples.iter_mut().for_each(|sample| {
         sample.row = [rows::FILL, rows::FILL_STALL, rows::FILL_WRITTEN][sample.row];
@@ -219,7 +219,7 @@ fn drive(
 }
 
 /// Waits until everything is in tables and nothing is done in the background any more.
-fn settle(engine: &dyn Engine) -> Result<(), Failure> {
+pub fn settle(engine: &dyn Engine) -> Result<(), Failure> {
     engine.flush()?;
     let begun = Instant::now();
     while begun.elapsed() < SETTLING_MAX {

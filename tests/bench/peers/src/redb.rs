@@ -4,7 +4,7 @@ use std::path::Path;
 
 use redb::{Database, Durability, ReadableDatabase as _, TableDefinition};
 
-use crate::engine::{Done, Engine, Failure, Kind, Settings};
+use crate::engine::{Creation, Done, Engine, Failure, Kind, Settings};
 
 pub const KIND: Kind = Kind {
     name: "redb",
@@ -21,7 +21,12 @@ struct Redb(Database);
 fn open(path: &Path, settings: &Settings) -> Result<Box<dyn Engine>, Failure> {
     std::fs::create_dir_all(path)?;
     let cache = usize::try_from(settings.cache_bytes)?;
-    let db = Database::builder().set_cache_size(cache).create(path.join("redb"))?;
+    let (mut builder, file) = (Database::builder(), path.join("redb"));
+    builder.set_cache_size(cache);
+    if settings.creation == Creation::Never {
+        return Ok(Box::new(Redb(builder.open(file)?)));
+    }
+    let db = builder.create(file)?;
     let begun = db.begin_write()?;
     begun.open_table(TABLE)?;
     begun.commit()?;
@@ -44,6 +49,13 @@ impl Engine for Redb {
 
     fn put_synced(&self, key: &[u8], value: &[u8]) -> Done {
         self.put_as(key, value, Durability::Immediate)
+    }
+
+    fn delete(&self, key: &[u8]) -> Done {
+        let mut begun = self.0.begin_write()?;
+        begun.set_durability(Durability::None)?;
+        begun.open_table(TABLE)?.remove(key)?;
+        Ok(begun.commit()?)
     }
 
     fn get(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<bool, Failure> {

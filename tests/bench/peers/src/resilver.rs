@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resilver::{Db, Durability, Keyspace, Options, Scan, Scheme};
 
-use crate::engine::{Done, Engine, Failure, Kind, Settings};
+use crate::engine::{Creation, Done, Engine, Failure, Kind, Settings};
 
 pub const ON: Kind = Kind {
     name: "resilver",
@@ -24,14 +24,22 @@ struct Resilver {
     db: Option<Db>,
 }
 
-fn open(path: &Path, settings: &Settings, scheme: Scheme) -> Result<Box<dyn Engine>, Failure> {
-    let options = Options::new()
+pub fn options(settings: &Settings, scheme: Scheme) -> Options {
+    let creation = match settings.creation {
+        Creation::Allowed => resilver::Creation::IfMissing,
+        Creation::Never => resilver::Creation::Never,
+    };
+    Options::new()
+        .creation(creation)
         .protection(scheme)
         .cache_bytes(settings.cache_bytes)
         .memtable_bytes(settings.memtable_bytes)
         .block_bytes(settings.block_bytes as usize)
-        .compaction_threads(settings.workers);
-    let db = options.open(path)?;
+        .compaction_threads(settings.workers)
+}
+
+fn open(path: &Path, settings: &Settings, scheme: Scheme) -> Result<Box<dyn Engine>, Failure> {
+    let db = options(settings, scheme).open(path)?;
     Ok(Box::new(Resilver { keys: db.default_keyspace(), db: Some(db) }))
 }
 
@@ -42,6 +50,10 @@ impl Engine for Resilver {
 
     fn put_synced(&self, key: &[u8], value: &[u8]) -> Done {
         Ok(self.keys.put_with(key, value, Durability::Synced)?)
+    }
+
+    fn delete(&self, key: &[u8]) -> Done {
+        Ok(self.keys.delete(key)?)
     }
 
     fn get(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<bool, Failure> {

@@ -7,7 +7,7 @@ use std::{
     ptr, slice,
 };
 
-use crate::engine::{Done, Engine, Failure, Kind, Settings};
+use crate::engine::{Creation, Done, Engine, Failure, Kind, Settings};
 
 pub const KIND: Kind =
     Kind { name: "rocksdb", note: "no parity; of the system, by its C interface", syncs: true, open };
@@ -52,6 +52,7 @@ unsafe extern "C" {
         value_len: usize,
         trouble: Trouble,
     );
+    fn rocksdb_delete(db: Thing, options: Thing, key: *const u8, key_len: usize, trouble: Trouble);
     fn rocksdb_get_pinned(
         db: Thing,
         options: Thing,
@@ -99,7 +100,7 @@ fn open(path: &Path, settings: &Settings) -> Result<Box<dyn Engine>, Failure> {
         rocksdb_block_based_options_set_filter_policy(tables, filter);
         rocksdb_block_based_options_set_block_cache(tables, cache);
         rocksdb_options_set_block_based_table_factory(options, tables);
-        rocksdb_options_set_create_if_missing(options, 1);
+        rocksdb_options_set_create_if_missing(options, (settings.creation == Creation::Allowed).into());
         rocksdb_options_set_compression(options, 0);
         rocksdb_options_set_write_buffer_size(options, memtable_bytes);
         // One of them flushes.
@@ -150,6 +151,11 @@ impl Engine for Rocks {
 
     fn put_synced(&self, key: &[u8], value: &[u8]) -> Done {
         self.put_as(key, value, self.synced)
+    }
+
+    fn delete(&self, key: &[u8]) -> Done {
+        // SAFETY: the key outlives the call, which copies it.
+        told(|trouble| unsafe { rocksdb_delete(self.db, self.writes, key.as_ptr(), key.len(), trouble) })
     }
 
     fn get(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<bool, Failure> {
