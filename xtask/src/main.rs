@@ -12,6 +12,7 @@ mod finding;
 mod formats;
 mod nightly;
 mod no_std;
+mod races;
 mod release;
 mod tidy;
 mod tool;

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::args::Args;
 use crate::counts::{self, Counted};
 use crate::failure::Failure;
+use crate::races;
 use crate::tool::Tool;
 use crate::workspace::Workspace;
 
@@ -15,7 +16,7 @@ is printed and reaches the tests as RESILVER_SEED; the minutes (10) as RESILVER_
 PROPTEST_CASES in proportion. --list names the parts. With --write, `counts` writes the record it is
 compared to.";
 
-/// A long part: its name, what it proves, and the words for cargo, or none if it is [`counts`].
+/// A long part: its name, what it proves, and the words for cargo, or none if it is [`counts`] or [`races`].
 struct Part {
     name: &'static str,
     proves: &'static str,
@@ -95,6 +96,11 @@ const PARTS: &[Part] = &[
         words: "",
     },
     Part {
+        name: "races",
+        proves: "the thread sanitizer sees no data race while many threads use one store",
+        words: "",
+    },
+    Part {
         name: "store-loss",
         proves: "whatever tables lose, nothing wrong is answered, work goes on, and what is given up stays gone",
         words: "test --release -p resilver-tests --test laws loss::",
@@ -121,8 +127,9 @@ pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result<(), Failure> 
         let what = format!("there is no part `{}`", name.unwrap_or_default());
         return Err(Failure::new(what, "`cargo xtask nightly --list` names them"));
     }
-    chosen.into_iter().try_for_each(|part| match part.words {
-        "" => counts::run(workspace, counted),
+    chosen.into_iter().try_for_each(|part| match part.name {
+        "counts" => counts::run(workspace, counted),
+        "races" => races::run(workspace, seed, minutes),
         _ => part.run(workspace, seed, minutes),
     })
 }
