@@ -1,8 +1,8 @@
 //! What stores survive, in one run: the same damage to stores of Resilver and of its peers.
 //!
 //! `cargo run --release --features rocksdb --manifest-path tests/bench/peers/Cargo.toml -- survival [--seeds N]
-//! [--seed N] [--keys N] [--value-bytes N] [--cost-keys N] [--engines A,B] [--rows A,B] [--dir DIR] [--out DIR]
-//! [--markdown FILE]`
+//! [--seed N] [--keys N] [--value-bytes N] [--cost-keys N] [--engines A,B] [--rows A,B] [--jobs N] [--dir DIR]
+//! [--out DIR] [--markdown FILE]`
 //!
 //! For each engine one store is made and its process killed. For each row and seed a copy of it is hurt, and another
 //! process asks the copy for every key, one by one and in a scan. The table goes to stdout, `survival.json` and
@@ -13,6 +13,7 @@
 mod child;
 mod cost;
 mod harm;
+mod image;
 mod markdown;
 mod matrix;
 mod page;
@@ -22,15 +23,25 @@ mod subject;
 mod unreadable;
 mod verdict;
 
-use std::{fs, path::Path, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use self::{
     child::Task,
     harm::{Harm, ROWS, Row},
+    image::Image,
     matrix::Matrix,
     subject::{SUBJECTS, Subject},
     unreadable::Unreadable,
-    verdict::{Cell, Counts},
+    verdict::{Cell, Counts, Verdict},
 };
 use crate::{content::Content, engine::Failure};
 
@@ -46,6 +57,7 @@ struct Asked {
     cost_keys: u64,
     subjects: Vec<&'static Subject>,
     rows: Vec<&'static Row>,
+    jobs: usize,
     dir: Option<PathBuf>,
     out: PathBuf,
     markdown: Option<PathBuf>,
@@ -70,11 +82,12 @@ impl Asked {
         let mut asked = Self {
             seeds: 25,
             seed: 1,
-            keys: 30_000,
+            keys: 12_000,
             value_bytes: 300,
             cost_keys: 400_000,
             subjects: SUBJECTS.iter().collect(),
             rows: ROWS.iter().collect(),
+            jobs: 2,
             dir: None,
             out: PathBuf::from("."),
             markdown: None,
@@ -91,13 +104,14 @@ impl Asked {
                 "--cost-keys" => asked.cost_keys = next.parse()?,
                 "--engines" => asked.subjects.retain(|subject| named.clone().any(|name| name == subject.name)),
                 "--rows" => asked.rows.retain(|row| named.any(|name| row.name.starts_with(name))),
+                "--jobs" => asked.jobs = next.parse()?,
                 "--dir" => asked.dir = Some(next.into()),
                 "--out" => asked.out = next.into(),
                 "--markdown" => asked.markdown = Some(next.into()),
                 _ => return Err(format!("{word} is no option").into()),
             }
         }
-        let fits = asked.seeds > 0 && asked.keys >= 1000 && asked.value_bytes >= 16;
+        let fits = asked.seeds > 0 && asked.jobs > 0 && asked.keys >= 1000 && asked.value_bytes >= 16;
         if fits && !asked.subjects.is_empty() { Ok(asked) } else { Err("there is nothing to measure".into()) }
     }
 
@@ -121,94 +135,105 @@ fn measure(asked: &Asked) -> Result<ExitCode, Failure> {
     if let Err(error) = &unreadable {
         eprintln!("pages that cannot be read are not measured: {error}");
     }
-    for (column, subject) in asked.subjects.iter().enumerate() {
-        let cells = hurt_all(asked, subject, unreadable.as_ref().ok())?;
+    for (column, cells) in hurt_all(asked, unreadable.as_ref().ok())?.into_iter().enumerate() {
         matrix.cells[column] = cells;
+    }
+    told(asked, &matrix)?;
+    // By themselves, for nobody else is to be in the way.
+    for (column, subject) in asked.subjects.iter().enumerate() {
         matrix.costs[column] = cost(asked, subject)?;
-        // After each, so that an end before the last one leaves those before.
-        fs::write(asked.out.join("survival.json"), format!("{:#}\n", matrix.json()))?;
-        fs::write(asked.out.join("survival.html"), page::page(&matrix))?;
     }
+    told(asked, &matrix)?;
     print!("{}", matrix.text());
-    if let Some(path) = &asked.markdown {
-        fs::write(path, markdown::page(&matrix))?;
-    }
     let broken = matrix.broken();
     broken.iter().for_each(|told| eprintln!("broken: {told}"));
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn hurt_all(
-    asked: &Asked,
-    subject: &'static Subject,
-    unreadable: Option<&Unreadable>,
-) -> Result<Vec<Cell>, Failure> {
-    let dir = asked.tempdir()?;
-    let (made, copy) = (dir.path().join("made"), dir.path().join("copy"));
-    let task = Task {
-        subject: subject.name,
-        store: made.clone(),
-        keys: asked.keys,
-        value_bytes: asked.value_bytes,
-        seed: asked.seed,
-    };
-    eprintln!("{}: making the store", subject.name);
-    task.make()?;
-    let task = Task { store: copy.clone(), ..task };
-    // What is right unhurt tells of the damage when it is not right any more.
-    copy_all(&made, &copy)?;
-    let whole = task.ask(|_| ())?;
-    if whole.verdict != verdict::Verdict::Right {
-        return Err(format!("{} unhurt: {whole:?}", subject.name).into());
-    }
-    let mut cells = Vec::new();
-    for row in &asked.rows {
-        let cell = hurt(asked, row, &task, &made, unreadable)?;
-        eprintln!("{}: {}: {}", subject.name, row.name, cell.told());
-        cells.push(cell);
-    }
-    Ok(cells)
-}
-
-fn hurt(
-    asked: &Asked,
-    row: &Row,
-    task: &Task,
-    made: &Path,
-    unreadable: Option<&Unreadable>,
-) -> Result<Cell, Failure> {
-    let subject = Subject::named(task.subject).ok_or("there is no such store")?;
-    let mut counts = Counts::default();
-    if row.harm == Harm::Unreadable && unreadable.is_none() {
-        return Ok(Cell::NotMeasured);
-    }
-    for seed in asked.seed..asked.seed + asked.seeds {
-        copy_all(made, &task.store)?;
-        let Some(hurt) = harm::draw(subject, &task.store, row, seed)? else { return Ok(Cell::Nothing) };
-        hurt.inflict(seed)?;
-        let found = task.ask(|command| match unreadable {
-            Some(unreadable) if hurt.harm == Harm::Unreadable => unreadable.load(command, &hurt),
-            _ => {}
-        })?;
-        counts.take(seed, &hurt, found);
-    }
-    Ok(Cell::Counted(counts))
-}
-
-/// Makes one directory what another is.
-fn copy_all(from: &Path, to: &Path) -> Result<(), Failure> {
-    if to.exists() {
-        fs::remove_dir_all(to)?;
-    }
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-        match path.is_dir() {
-            true => copy_all(&path, &to.join(name))?,
-            false => _ = fs::copy(&path, to.join(name))?,
-        }
+fn told(asked: &Asked, matrix: &Matrix) -> Result<(), Failure> {
+    fs::write(asked.out.join("survival.json"), format!("{:#}\n", matrix.json()))?;
+    fs::write(asked.out.join("survival.html"), page::page(matrix))?;
+    if let Some(path) = &asked.markdown {
+        fs::write(path, markdown::page(matrix))?;
     }
     Ok(())
+}
+
+/// The cells of each engine; one engine after the other for each thread.
+fn hurt_all(asked: &Asked, unreadable: Option<&Unreadable>) -> Result<Vec<Vec<Cell>>, Failure> {
+    let (next, cells) = (AtomicUsize::new(0), Mutex::new(vec![Vec::new(); asked.subjects.len()]));
+    let work = || -> Result<(), Failure> {
+        loop {
+            let column = next.fetch_add(1, Ordering::Relaxed);
+            let Some(subject) = asked.subjects.get(column) else { return Ok(()) };
+            let told = Column { asked, subject, unreadable }.hurt()?;
+            cells.lock().unwrap()[column] = told;
+        }
+    };
+    thread::scope(|scope| {
+        let crew: Vec<_> = (0..asked.jobs).map(|_| scope.spawn(work)).collect();
+        crew.into_iter().try_for_each(|member| member.join().unwrap())
+    })?;
+    Ok(cells.into_inner().unwrap())
+}
+
+/// One engine.
+struct Column<'a> {
+    asked: &'a Asked,
+    subject: &'static Subject,
+    unreadable: Option<&'a Unreadable>,
+}
+
+impl Column<'_> {
+    fn hurt(&self) -> Result<Vec<Cell>, Failure> {
+        let Self { asked, subject, .. } = self;
+        let dir = asked.tempdir()?;
+        let task = Task {
+            subject: subject.name,
+            store: dir.path().join("store"),
+            keys: asked.keys,
+            value_bytes: asked.value_bytes,
+            seed: asked.seed,
+        };
+        eprintln!("{}: making the store", subject.name);
+        task.make()?;
+        let image = Image::of(&task.store)?;
+        // What is right unhurt tells of the damage when it is not right any more.
+        image.lay(&task.store)?;
+        let whole = task.ask(|_| ())?;
+        if whole.verdict != Verdict::Right {
+            return Err(format!("{} unhurt: {whole:?}", subject.name).into());
+        }
+        let mut cells = Vec::new();
+        for row in &asked.rows {
+            let cell = self.hurt_row(row, &task, &image)?;
+            eprintln!("{}: {}: {}", subject.name, row.name, cell.told());
+            cells.push(cell);
+        }
+        Ok(cells)
+    }
+
+    fn hurt_row(&self, row: &Row, task: &Task, image: &Image) -> Result<Cell, Failure> {
+        let (mut counts, mut met) = (Counts::default(), 0);
+        let unreadable = match (row.harm, self.unreadable) {
+            (Harm::Unreadable, None) => return Ok(Cell::NotMeasured),
+            (Harm::Unreadable, unreadable) => unreadable,
+            _ => None,
+        };
+        for seed in self.asked.seed..self.asked.seed + self.asked.seeds {
+            image.lay(&task.store)?;
+            let Some(hurt) = harm::draw(self.subject, &task.store, row, seed)? else {
+                return Ok(Cell::Nothing);
+            };
+            hurt.inflict(seed)?;
+            let loaded = unreadable.map(|unreadable| unreadable.loaded(&hurt, &task.store));
+            let found = task.ask(|command| _ = loaded.as_ref().map(|loaded| loaded.put_before(command)))?;
+            met += usize::from(loaded.is_none_or(|loaded| loaded.was_met()));
+            counts.take(seed, &hurt, found);
+        }
+        // Whoever reads in a way that the library does not know has met nothing.
+        Ok(if met == 0 { Cell::NotMeasured } else { Cell::Counted(counts) })
+    }
 }
 
 fn cost(asked: &Asked, subject: &Subject) -> Result<Option<cost::Cost>, Failure> {

@@ -28,6 +28,7 @@ pub const WORD: &str = "survival-child";
 const MEMORY_BYTES: u64 = 8 << 30;
 const TIME: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+const WHY_MAX: usize = 400;
 /// What a maker says when its store is as it shall be.
 const MADE: &str = "made";
 
@@ -135,7 +136,7 @@ pub fn run(words: &[String]) -> Result<(), Failure> {
             setrlimit(Resource::As, Rlimit { current: most, maximum: most })?;
             let found = catch_unwind(AssertUnwindSafe(|| ask(subject, &task.store, &story)));
             let found = found.unwrap_or_else(|_| Found::new(Verdict::Crash, "it panicked"));
-            println!("{}: {}", found.verdict.name(), found.why.replace('\n', " "));
+            tell(&found);
         }
     }
     Ok(())
@@ -143,23 +144,28 @@ pub fn run(words: &[String]) -> Result<(), Failure> {
 
 fn ask(subject: &Subject, store: &Path, story: &Story) -> Found {
     let settings = Settings { creation: Creation::Never, ..SETTINGS };
-    if let Some(before) = subject.before {
-        if let Err(failure) = before(store, &settings) {
-            return Found::new(Verdict::Error, failure);
-        }
-    }
+    let before = subject.before.map_or(Ok(()), |before| before(store, &settings));
     let engine = match (subject.kind.open)(store, &settings) {
         Ok(engine) => engine,
         Err(failure) => return Found::new(Verdict::NoOpen, failure),
     };
     let end = story.end();
     let (got, scanned) = (get_all(&*engine, story, &end), scan_all(&*engine, story, &end));
-    let found = if scanned.verdict > got.verdict { scanned } else { got };
+    let mut found = if scanned.verdict > got.verdict { scanned } else { got };
+    if let (Verdict::Right, Err(failure)) = (found.verdict, before) {
+        found = Found::new(Verdict::Error, failure);
+    }
     if found.verdict == Verdict::Wrong {
         // Before whatever closing may do.
-        println!("{}: {}", found.verdict.name(), found.why.replace('\n', " "));
+        tell(&found);
     }
     found
+}
+
+/// On one line, which is read only once this process has ended: no more than a pipe holds.
+fn tell(found: &Found) {
+    let why: String = found.why.replace('\n', " ").chars().take(WHY_MAX).collect();
+    println!("{}: {why}", found.verdict.name());
 }
 
 /// Each key by itself.

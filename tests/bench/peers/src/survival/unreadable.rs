@@ -27,9 +27,31 @@ impl Unreadable {
         }
     }
 
+    /// For damage to a store.
+    pub fn loaded<'a>(&'a self, hurt: &'a Hurt, store: &Path) -> Loaded<'a> {
+        Loaded { library: &self.0, hurt, met: store.with_extension("met") }
+    }
+}
+
+/// The library with the damage it shows.
+pub struct Loaded<'a> {
+    library: &'a Path,
+    hurt: &'a Hurt,
+    met: PathBuf,
+}
+
+impl Loaded<'_> {
     /// Has what a command starts meet the damage.
-    pub fn load(&self, command: &mut Command, hurt: &Hurt) {
-        let told = format!("{}:{}:{}", hurt.range.start, hurt.range.end, hurt.path.display());
-        command.env("LD_PRELOAD", &self.0).env("UNREADABLE", told);
+    pub fn put_before(&self, command: &mut Command) {
+        // What is not there need not go.
+        let _ = fs::remove_file(&self.met);
+        let range = &self.hurt.range;
+        command.env("LD_PRELOAD", self.library).env("UNREADABLE_MET", &self.met);
+        command.env("UNREADABLE", format!("{}:{}:{}", range.start, range.end, self.hurt.path.display()));
+    }
+
+    /// Whether anybody wanted to read what cannot be read.
+    pub fn was_met(&self) -> bool {
+        self.met.exists()
     }
 }
