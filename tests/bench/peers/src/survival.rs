@@ -80,7 +80,7 @@ pub fn run(words: &[String]) -> Option<ExitCode> {
 impl Asked {
     fn parse(words: &[String]) -> Result<Self, Failure> {
         let mut asked = Self {
-            seeds: 25,
+            seeds: 20,
             seed: 1,
             keys: 12_000,
             value_bytes: 300,
@@ -95,15 +95,15 @@ impl Asked {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let next = words.next().ok_or_else(|| format!("{word} wants a value"))?;
-            let mut named = next.split(',');
+            let has = |fits: &dyn Fn(&str) -> bool| next.split(',').any(fits);
             match word.as_str() {
                 "--seeds" => asked.seeds = next.parse()?,
                 "--seed" => asked.seed = next.parse()?,
                 "--keys" => asked.keys = next.parse()?,
                 "--value-bytes" => asked.value_bytes = next.parse()?,
                 "--cost-keys" => asked.cost_keys = next.parse()?,
-                "--engines" => asked.subjects.retain(|subject| named.clone().any(|name| name == subject.name)),
-                "--rows" => asked.rows.retain(|row| named.any(|name| row.name.starts_with(name))),
+                "--engines" => asked.subjects.retain(|subject| has(&|name| name == subject.name)),
+                "--rows" => asked.rows.retain(|row| has(&|name| row.name.starts_with(name))),
                 "--jobs" => asked.jobs = next.parse()?,
                 "--dir" => asked.dir = Some(next.into()),
                 "--out" => asked.out = next.into(),
@@ -127,8 +127,8 @@ fn measure(asked: &Asked) -> Result<ExitCode, Failure> {
     fs::create_dir_all(&asked.out)?;
     let mut matrix = Matrix::new(asked.subjects.clone(), asked.rows.clone());
     matrix.head = format!(
-        "{} seeds from {}; {} keys of 16 B with values of {} B",
-        asked.seeds, asked.seed, asked.keys, asked.value_bytes
+        "{} seeds from {}; {} keys of 16 B with values of {} B, for the costs {} keys",
+        asked.seeds, asked.seed, asked.keys, asked.value_bytes, asked.cost_keys
     );
     let tools = asked.tempdir()?;
     let unreadable = Unreadable::build(tools.path());

@@ -17,14 +17,15 @@ Every engine makes a store of the same keys and values: a fill, three rounds of 
 flushed and compacted, and a last round that is synced and stays in the log. Then its process is killed. For each row
 and seed a copy of the store is hurt in one place, drawn by the seed from those bytes of the files that are not zero
 (in a log not from the last tenth, where damage could pass for a torn write), and a process of its own opens it and
-asks for every key, one by one and in a scan. Whatever has a log is opened as its users would open it, without
-repair tools. A page that cannot be read is made by a library in front of the system's, which answers EIO for it as
-the kernel would.";
+asks for every key, one by one and in a scan. All have the same cache, memtable and block size and no compression, and
+otherwise what each does by default; they are opened as their users would, without repair tools. A page that cannot be
+read is made by a library in front of the system's, which answers EIO for it as the kernel would.";
 
 const READING: &str = "\
-`-` says that there is nothing of the kind to be hurt. A log whose second half is gone is half of its file, whatever
-that holds. `resilver, scrubbed` is the same store with one `scrub` and `heal` before it is asked, and is right only
-if `verify` then finds nothing wrong in any file. A hole of 1/16 is that share of a table without its parity.";
+`-` says that there is nothing of the kind to be hurt. The second half of a file is that of its length, so a log that
+is laid out far ahead may lose nothing. A hole of 1/16 is that share of a table without its parity.
+`resilver, scrubbed` is the same store with a `scrub` and a `heal` (and both again, if a page of the log only shows
+once it is in use) before it is asked, and is right only if `verify` then finds nothing wrong in any file.";
 
 pub fn page(matrix: &Matrix) -> String {
     let mut page = format!(
@@ -37,14 +38,17 @@ pub fn page(matrix: &Matrix) -> String {
         let _ = writeln!(page, "- {}: {}", told_verdict(verdict.name()), means.trim_end_matches([';', '.']));
     }
     let _ = writeln!(page, "\n{READING}");
-    for (promise, title) in
-        [(Promise::Right, "What Resilver promises to make good"), (Promise::NothingWrong, "Beyond that promise")]
-    {
+    for (promise, title) in [
+        (Promise::Right, "What Resilver promises to make good"),
+        (Promise::NothingWrong, "Beyond that promise"),
+    ] {
         write_table(&mut page, matrix, promise, title);
     }
     if matrix.costs.iter().any(Option::is_some) {
-        page.push_str("\n## What it costs\nA fill in random order, flushes and compactions included; in brackets how many times the \
-                       same engine without protection. Medians of three rounds.\n\n");
+        page.push_str(
+            "\n## What it costs\nA fill in random order, flushes and compactions included; in brackets how many times \
+             the same engine\nwithout protection. Medians of three rounds.\n\n",
+        );
         write_head(&mut page, matrix);
         for (name, figure) in COST_ROWS {
             let _ = write!(page, "| {name} |");
@@ -70,9 +74,13 @@ fn write_head(page: &mut String, matrix: &Matrix) {
 }
 
 fn write_table(page: &mut String, matrix: &Matrix, promise: Promise, title: &str) {
+    let rows: Vec<_> = matrix.rows.iter().enumerate().filter(|(_, row)| row.promise == promise).collect();
+    if rows.is_empty() {
+        return;
+    }
     let _ = writeln!(page, "\n## {title}\n");
     write_head(page, matrix);
-    for (at, row) in matrix.rows.iter().enumerate().filter(|(_, row)| row.promise == promise) {
+    for (at, row) in rows {
         let _ = write!(page, "| {} |", row.name);
         for cells in &matrix.cells {
             let _ = write!(page, " {} |", told_cell(&cells[at]));
