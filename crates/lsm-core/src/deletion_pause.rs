@@ -111,6 +111,21 @@ impl<T> DeletionPause<T> {
         Ok(())
     }
 
+    /// What is kept of everything that waits, held back or due.
+    ///
+    /// ```
+    /// use lsm_core::DeletionPause;
+    /// let deletions = DeletionPause::<&str>::default();
+    /// let _pause = deletions.pause();
+    /// deletions.try_enqueue("7.table")?;
+    /// assert_eq!(deletions.waiting(|name| name.strip_suffix(".table")), ["7"]);
+    /// # Ok::<(), &str>(())
+    /// ```
+    pub fn waiting<U>(&self, keep: impl FnMut(&T) -> Option<U>) -> Vec<U> {
+        let queues = self.shared.queues.lock();
+        queues.held.iter().chain(&queues.due).filter_map(keep).collect()
+    }
+
     /// What is to be deleted now, oldest first.
     #[must_use = "what is drained is forgotten here"]
     pub fn drain(&self) -> Vec<T> {

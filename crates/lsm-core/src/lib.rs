@@ -29,6 +29,7 @@ mod names;
 // What a tree is made of.
 mod batch;
 mod memtable;
+mod pedigree;
 mod table_meta;
 mod version;
 

@@ -19,7 +19,7 @@ mod edit_log;
 mod edit_page;
 mod error;
 mod examining;
-mod fields;
+pub(crate) mod fields;
 mod finding;
 mod medium;
 mod names;

@@ -27,7 +27,7 @@ mod sweeping;
 mod writing;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -79,6 +79,10 @@ pub struct Store {
     busy: BusySet,
     pause: DeletionPause<Obsolete>,
     obsolete: Mutex<Vec<Obsolete>>,
+    /// Tables that were there when the store was opened, and that nothing names.
+    unnamed: Mutex<BTreeSet<FileId>>,
+    /// Tables that are being removed.
+    leaving: Mutex<BTreeSet<FileId>>,
     next_file: AtomicU64,
     gate: RwLock<()>,
     flushing: Mutex<()>,
@@ -128,6 +132,8 @@ impl Store {
             busy: BusySet::default(),
             pause: DeletionPause::new(options.waker.clone()),
             obsolete: Mutex::default(),
+            unnamed: Mutex::default(),
+            leaving: Mutex::default(),
             gate: RwLock::default(),
             flushing: Mutex::default(),
             installing: Mutex::default(),

@@ -15,6 +15,7 @@ use crate::{
     key_span::{Edge, Span},
     merge_ranges::RangePiece,
     output_cuts::{OverlapLimit, OverlapWalk},
+    pedigree::Birth,
 };
 
 /// What outputs are to be like.
@@ -28,6 +29,8 @@ pub(crate) struct OutputShape {
     pub(crate) body_bytes: u64,
     /// What lies below.
     pub(crate) overlap: OverlapLimit,
+    /// What they say of themselves.
+    pub(crate) birth: Option<Birth>,
 }
 
 /// A file that nobody has used.
@@ -57,6 +60,9 @@ pub(crate) struct TableSink<'a, F, E> {
     walk: OverlapWalk<'a>,
     ranges: RangeFeed<'a>,
     open: Option<OpenTable>,
+    /// The number of the first output, and how many there are.
+    job: Option<FileId>,
+    parts: u32,
 }
 
 /// The table that takes entries.
@@ -77,7 +83,8 @@ where
     /// A sink for the ranges, which are sorted by start, and the entries to come; each table goes to `emit`.
     pub(crate) fn new(shape: &'a OutputShape, ranges: &'a [RangePiece], new_file: F, emit: E) -> Self {
         let walk = OverlapWalk::new(&shape.overlap);
-        Self { shape, new_file, emit, walk, ranges: RangeFeed::new(ranges), open: None }
+        let ranges = RangeFeed::new(ranges);
+        Self { shape, new_file, emit, walk, ranges, open: None, job: None, parts: 0 }
     }
 
     /// Takes the next entry.
@@ -152,6 +159,12 @@ where
             open.writer.add_range(piece.span.range_like(&piece.range))?;
         }
         let Some(concerned) = concerned else { return Ok(()) };
+        if let Some(birth) = &self.shape.birth {
+            let job = *self.job.get_or_insert(open.id);
+            let pedigree = birth.pedigree(job, self.parts, edge.is_none());
+            open.writer.describe(&pedigree.encode(), &birth.kin.encode())?;
+            self.parts += 1;
+        }
         let written = open.writer.finish()?;
         let descriptor = written.image.descriptor().clone();
         let meta = TableMeta::new(open.id, descriptor, concerned.bounds(), &written.properties);

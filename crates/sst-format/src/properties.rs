@@ -32,6 +32,8 @@
 //! |  .. |  .. | smallest       | the smallest key, empty without entries                              |
 //! |  .. |  .. | largest        | the largest key                                                      |
 //! |  .. |  .. | fields         | each: tag u16, length u32, bytes; unknown tags below 0x8000 refuse   |
+//!
+//! Field 0x8001 is the note: the caller's, carried and never interpreted.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -46,6 +48,8 @@ const FIXED_LEN: usize = 160;
 const NUMBERS: usize = 18;
 /// Fields from this tag on may be skipped by a reader that does not know them.
 const OPTIONAL_TAG: u16 = 0x8000;
+/// The caller's note.
+const NOTE_TAG: u16 = 0x8001;
 
 /// What a table says of itself.
 ///
@@ -107,6 +111,8 @@ pub struct Properties {
     pub smallest: Bytes,
     /// The largest key of an entry, empty without entries.
     pub largest: Bytes,
+    /// What the caller had to say of the table; empty if nothing.
+    pub note: Bytes,
 }
 
 impl Properties {
@@ -149,6 +155,12 @@ impl Properties {
         into.extend_from_slice(&[0; 2]);
         assert!(into.len() - start == FIXED_LEN);
         texts.iter().for_each(|text| into.extend_from_slice(text));
+        if !self.note.is_empty() {
+            let len = u32::try_from(self.note.len()).expect("writers refuse longer notes");
+            into.extend_from_slice(&NOTE_TAG.to_le_bytes());
+            into.extend_from_slice(&len.to_le_bytes());
+            into.extend_from_slice(&self.note);
+        }
     }
 
     pub(crate) fn decode(payload: &Bytes) -> Result<Self, PayloadError> {
@@ -175,8 +187,8 @@ impl Properties {
         let (comparator, smallest, largest) = (text(two(152))?, text(two(154))?, text(two(156))?);
         let comparator =
             core::str::from_utf8(&comparator).map_err(|_| error(FIXED_LEN, "a name not in UTF-8"))?;
-        check_fields(payload, at)?;
-        Ok(Self { comparator: comparator.into(), smallest, largest, ..Self::from_numbers(numbers) })
+        let note = read_fields(payload, at)?;
+        Ok(Self { comparator: comparator.into(), smallest, largest, note, ..Self::from_numbers(numbers) })
     }
 
     fn from_numbers(numbers: [u64; NUMBERS]) -> Self {
@@ -209,21 +221,26 @@ impl Properties {
     }
 }
 
-/// Walks the fields from `at` on; all are unknown to this release.
-fn check_fields(payload: &[u8], mut at: usize) -> Result<(), PayloadError> {
+/// Walks the fields from `at` on, of which this release knows the note.
+fn read_fields(payload: &Bytes, mut at: usize) -> Result<Bytes, PayloadError> {
+    let mut note = Bytes::new();
     while let Some(rest) = payload.get(at..).filter(|rest| !rest.is_empty()) {
         let cut = PayloadError { at, what: "a field is cut short" };
         let &[t0, t1, l0, l1, l2, l3] = rest.first_chunk().ok_or(cut)?;
-        if u16::from_le_bytes([t0, t1]) < OPTIONAL_TAG {
+        let tag = u16::from_le_bytes([t0, t1]);
+        if tag < OPTIONAL_TAG {
             return Err(PayloadError { at, what: "a field that this release must know and does not" });
         }
         let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
         if len > rest.len() - 6 {
             return Err(cut);
         }
+        if tag == NOTE_TAG {
+            note = payload.slice(at + 6..at + 6 + len);
+        }
         at += 6 + len;
     }
-    Ok(())
+    Ok(note)
 }
 
 const _: () = assert!(FIXED_LEN == 8 + 8 * NUMBERS + 8);
@@ -250,6 +267,15 @@ mod tests {
     }
 
     #[test]
+    fn a_note_comes_back() {
+        let noted = Properties { note: Bytes::from_static(b"note"), ..sample() };
+        let mut bytes = Vec::new();
+        noted.encode(&mut bytes);
+        assert_eq!(bytes[170..], *b"\x01\x80\x04\0\0\0note");
+        assert_eq!(Properties::decode(&bytes.into()), Ok(noted));
+    }
+
+    #[test]
     fn unknown_fields_are_skipped_only_if_they_may_be() {
         let with = |tag: u16, len: u32| {
             let mut bytes = Vec::new();
@@ -259,8 +285,8 @@ mod tests {
             bytes.push(7);
             Properties::decode(&bytes.into()).map_err(|error| error.what)
         };
-        assert_eq!(with(0x8001, 1), Ok(sample()));
-        assert_eq!(with(0x8001, 2), Err("a field is cut short"));
+        assert_eq!(with(0x8002, 1), Ok(sample()));
+        assert_eq!(with(0x8002, 2), Err("a field is cut short"));
         assert_eq!(with(1, 1), Err("a field that this release must know and does not"));
     }
 }

@@ -66,6 +66,10 @@ impl TableRoot {
     pub const FILE_KIND: u16 = 1;
     /// The descriptor's field that repeats the root.
     pub const FIELD_TAG: u16 = 1;
+    /// The descriptor's field with the label that the caller gave the table.
+    pub const LABEL_TAG: u16 = 2;
+    /// Bytes of a label.
+    pub const LABEL_LEN_MAX: usize = 200;
 
     /// Where the root block of a body of this length is.
     ///
@@ -82,6 +86,12 @@ impl TableRoot {
     #[must_use]
     pub const fn filter_bytes(&self) -> u64 {
         self.filter.len as u64
+    }
+
+    /// The label that the caller gave a table, if any; see [`TableWriter::describe`](crate::TableWriter::describe).
+    #[must_use]
+    pub fn label_in(descriptor: &Descriptor) -> Option<&[u8]> {
+        descriptor.field(Self::LABEL_TAG).filter(|_| descriptor.kind() == Self::FILE_KIND)
     }
 
     /// The root as a descriptor repeats it.

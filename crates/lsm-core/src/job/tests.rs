@@ -25,7 +25,7 @@ fn plan(body_bytes: u64) -> MergePlan {
     let order = KeyOrder::Bytes;
     let options = TableOptions::new().created_at(7);
     let retention = flush_retention(&order, &Version::default(), LiveSnapshots::default());
-    let shape = OutputShape { options, order, body_bytes, overlap: OverlapLimit::NONE };
+    let shape = OutputShape { options, order, body_bytes, overlap: OverlapLimit::NONE, birth: None };
     MergePlan { retention, shape, accepted: Acceptance::default() }
 }
 

@@ -46,63 +46,63 @@ pub enum FieldError {
 
 /// Takes fields off bytes.
 #[derive(Debug)]
-pub(super) struct FieldReader<'a> {
+pub(crate) struct FieldReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> FieldReader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// Where the next field starts.
-    pub(super) const fn at(&self) -> usize {
+    pub(crate) const fn at(&self) -> usize {
         self.at
     }
 
-    pub(super) const fn is_at_end(&self) -> bool {
+    pub(crate) const fn is_at_end(&self) -> bool {
         self.at == self.bytes.len()
     }
 
-    pub(super) fn slice(&mut self, len: usize, field: &'static str) -> Result<&'a [u8], FieldError> {
+    pub(crate) fn slice(&mut self, len: usize, field: &'static str) -> Result<&'a [u8], FieldError> {
         let rest = &self.bytes[self.at..];
         let slice = rest.get(..len).ok_or(FieldError::Cut { at: self.at, field })?;
         self.at += len;
         Ok(slice)
     }
 
-    pub(super) fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], FieldError> {
+    pub(crate) fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], FieldError> {
         let at = self.at;
         self.slice(N, field)?.try_into().map_err(|_| FieldError::Cut { at, field })
     }
 
-    pub(super) fn u8(&mut self, field: &'static str) -> Result<u8, FieldError> {
+    pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, FieldError> {
         Ok(u8::from_le_bytes(self.array(field)?))
     }
 
-    pub(super) fn u16(&mut self, field: &'static str) -> Result<u16, FieldError> {
+    pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, FieldError> {
         Ok(u16::from_le_bytes(self.array(field)?))
     }
 
-    pub(super) fn u32(&mut self, field: &'static str) -> Result<u32, FieldError> {
+    pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, FieldError> {
         Ok(u32::from_le_bytes(self.array(field)?))
     }
 
-    pub(super) fn u64(&mut self, field: &'static str) -> Result<u64, FieldError> {
+    pub(crate) fn u64(&mut self, field: &'static str) -> Result<u64, FieldError> {
         Ok(u64::from_le_bytes(self.array(field)?))
     }
 
-    pub(super) fn u128(&mut self, field: &'static str) -> Result<u128, FieldError> {
+    pub(crate) fn u128(&mut self, field: &'static str) -> Result<u128, FieldError> {
         Ok(u128::from_le_bytes(self.array(field)?))
     }
 
-    pub(super) fn uid(&mut self, field: &'static str) -> Result<Uid, FieldError> {
+    pub(crate) fn uid(&mut self, field: &'static str) -> Result<Uid, FieldError> {
         Ok(Uid::new(self.array(field)?))
     }
 
     /// A byte string behind its u32 length.
-    pub(super) fn bytes(&mut self, field: &'static str) -> Result<&'a [u8], FieldError> {
+    pub(crate) fn bytes(&mut self, field: &'static str) -> Result<&'a [u8], FieldError> {
         let at = self.at;
         let len = self.u32(field)?;
         let len = usize::try_from(len).map_err(|_| FieldError::Cut { at, field })?;
@@ -110,34 +110,34 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A text behind its u32 length.
-    pub(super) fn text(&mut self, field: &'static str) -> Result<&'a str, FieldError> {
+    pub(crate) fn text(&mut self, field: &'static str) -> Result<&'a str, FieldError> {
         let at = self.at;
         std::str::from_utf8(self.bytes(field)?).map_err(|_| FieldError::Value { at, field })
     }
 
-    pub(super) fn finish(self) -> Result<(), FieldError> {
+    pub(crate) fn finish(self) -> Result<(), FieldError> {
         if self.is_at_end() { Ok(()) } else { Err(FieldError::Rest { at: self.at }) }
     }
 }
 
 /// Puts fields one behind the other.
 #[derive(Debug, Default)]
-pub(super) struct FieldWriter(Vec<u8>);
+pub(crate) struct FieldWriter(Vec<u8>);
 
 impl FieldWriter {
     /// As they are: numbers come as their little-endian bytes.
-    pub(super) fn put(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+    pub(crate) fn put(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.0.extend_from_slice(bytes.as_ref());
         self
     }
 
     /// A byte string behind its u32 length.
-    pub(super) fn put_bytes(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) -> &mut Self {
         let len = u32::try_from(bytes.len()).expect("keys, names and changes are shorter than 4 GiB");
         self.put(len.to_le_bytes()).put(bytes)
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 }

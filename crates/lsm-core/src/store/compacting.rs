@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use sst_format::SeqNo;
 
-use super::{Store, rewriting::Rewritten};
+use super::{Store, rewriting::Rewritten, sweeping::Trace};
 use crate::{
     Change, Claim, CompactionJob, CompactionStrategy, Crew, Edit, Error, FileId, JobKind, Major, PlanContext,
     Reason, Tally, TreeId, acceptance::Acceptance, tree::Tree,
@@ -111,7 +111,7 @@ impl Store {
                 match self.rewrite(&tree, &job, &accepted, crew, should_stop) {
                     Ok(rewritten) => {
                         if let Err(error) = self.check_rewritten(&tree, &job, &rewritten) {
-                            self.let_go(&tree, rewritten.output.tables.into_iter());
+                            self.let_go(&tree, rewritten.output.tables.into_iter(), Trace::Left);
                             return Err(error);
                         }
                         Some(rewritten)
@@ -141,11 +141,15 @@ impl Store {
         let moved = changes.into_iter().map(|change| Change::Table { tree: tree.id, change });
         let healed = if output.is_some() { self.healed_by(&tree, &job) } else { Vec::new() };
         self.record(&Edit { changes: next.chain(moved).chain(healed).collect() }, &tables)?;
-        self.install(&tree, 0);
         if output.is_some() {
             job.inputs.iter().for_each(|input| _ = self.hints.forget(tree.id, input.table.id));
-            self.let_go(&tree, job.inputs.iter().map(|input| input.table.clone()));
+            // Before the next job may take the outputs, so that its own say which tables went before.
+            let trace = if outputs > 0 { Trace::Left } else { Trace::None };
+            let mut oldest_first = job.inputs.clone();
+            oldest_first.sort_by(|a, b| b.place.cmp(&a.place));
+            self.let_go(&tree, oldest_first.into_iter().map(|input| input.table), trace);
         }
+        self.install(&tree, 0);
         drop(claim);
         Ok(Compacted { tree: tree.id, inputs: job.inputs.len(), outputs, damaged, pieces, file_bytes, tally })
     }

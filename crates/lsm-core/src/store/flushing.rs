@@ -9,13 +9,14 @@ use sst_format::SeqNo;
 
 use super::Store;
 use crate::{
-    Error, RunNo, TreeId,
+    Error, FileId, Level, Place, RunNo, TreeId,
     acceptance::Acceptance,
     flush::{flush_edit, flush_retention},
     job::{JobEnv, JobOutput, MergePlan, run_merge},
     mem_source::MemSource as _,
     merge_cursor::MergeCursor,
     output_cuts::OverlapLimit,
+    pedigree::{Birth, Kin, MadeBy},
     table_sink::OutputShape,
     tree::{SealedPart, Tree},
 };
@@ -123,7 +124,9 @@ impl Store {
         let live = self.snapshots.live(part.upto, || self.publication.visible());
         let retention = flush_retention(&order, &view.version, live);
         let overlap = OverlapLimit::NONE;
-        let shape = self.shape(&order, self.options.table_bytes, overlap);
+        let place = Place { level: Level::ZERO, run: RunNo::new(part.upto.get()) };
+        let birth = self.birth(tree, MadeBy::Flush, place, part.upto, Vec::new());
+        let shape = self.shape(&order, self.options.table_bytes, overlap, birth);
         let plan = MergePlan { retention, shape, accepted: Acceptance::default() };
         let ranges = part.memtables.iter().flat_map(|memtable| memtable.range_deletes(SeqNo::MAX)).collect();
         let cursors = part.memtables.iter().map(|memtable| memtable.cursor()).collect();
@@ -140,10 +143,27 @@ impl Store {
         order: &sst_format::KeyOrder,
         body_bytes: u64,
         overlap: OverlapLimit,
+        birth: Birth,
     ) -> OutputShape {
         let expected = usize::try_from(body_bytes.min(self.options.table_bytes)).unwrap_or(0);
         let options = self.options.tables.clone().order(order.clone()).created_at((self.options.now)());
-        OutputShape { options: options.expected_bytes(expected), order: order.clone(), body_bytes, overlap }
+        let (order, birth) = (order.clone(), Some(birth));
+        OutputShape { options: options.expected_bytes(expected), order, body_bytes, overlap, birth }
+    }
+
+    /// What the outputs of a job say of themselves.
+    pub(super) fn birth(
+        &self,
+        tree: &Tree,
+        made_by: MadeBy,
+        place: Place,
+        flushed: SeqNo,
+        inputs: Vec<FileId>,
+    ) -> Birth {
+        let catalog = self.keeper.catalog();
+        let kin = Kin { keyspace: tree.name.clone(), inputs, gone: self.gone() };
+        let (origin, store, tree) = (catalog.origin(), catalog.store, tree.id);
+        Birth { origin, store, tree, place, flushed, made_by, kin }
     }
 
     pub(super) fn job_env<'a>(

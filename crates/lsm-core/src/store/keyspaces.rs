@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sst_format::KeyOrder;
 
-use super::Store;
+use super::{Store, sweeping::Trace};
 use crate::{Change, Edit, Error, TreeId, reader::TreeReader, tree::Tree};
 
 impl Store {
@@ -55,7 +55,7 @@ impl Store {
         next.remove(&tree);
         self.trees.store(Arc::new(next));
         let version = gone.view().version.clone();
-        self.let_go(&gone, version.tables().map(|(_, _, table)| table.clone()));
+        self.let_go(&gone, version.tables().map(|(_, _, table)| table.clone()), Trace::Left);
         Ok(())
     }
     /// Whether a tree is there; of one that is not, what jobs still do comes to nothing.

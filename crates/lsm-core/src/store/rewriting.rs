@@ -13,9 +13,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use sst_format::{KeyOrder, RangeEntry, RangeKind};
+use sst_format::{KeyOrder, RangeEntry, RangeKind, SeqNo};
 
-use super::Store;
+use super::{Store, sweeping::Trace};
 use crate::{
     CompactionJob, Crew, Error, FileId, JobInput, JobKind, TableMeta,
     acceptance::Acceptance,
@@ -28,6 +28,7 @@ use crate::{
     merge_cursor::MergeCursor,
     merge_ranges::RangePiece,
     output_cuts::OverlapLimit,
+    pedigree::MadeBy,
     pieces::{Sample, cuts},
     retention::{Floor, Retention},
     run_cursor::{RunCursor, Tables},
@@ -91,7 +92,7 @@ impl Store {
             }
             // What was made passed over a gap: nobody may see it in place of the inputs.
             if let Ok(output) = output {
-                self.let_go(tree, output.tables.into_iter());
+                self.let_go(tree, output.tables.into_iter(), Trace::Left);
             }
             gaps.learn(&order, met)?;
             gaps.learn(&order, self.gaps_of(tree, &job.inputs, should_stop)?)?;
@@ -113,7 +114,11 @@ impl Store {
             },
         };
         let overlap = OverlapLimit::of_tables(job.tables_below(), job.overlap_bytes_max);
-        let shape = self.shape(&order, job.output_bytes, overlap);
+        let flushed =
+            self.keeper.catalog().trees.get(&tree.id).map_or(SeqNo::default(), |state| state.flushed);
+        let inputs = job.inputs.iter().map(|input| input.table.id).collect();
+        let birth = self.birth(tree, MadeBy::Merge, job.target, flushed, inputs);
+        let shape = self.shape(&order, job.output_bytes, overlap, birth);
         MergePlan { retention, shape, accepted: accepted.clone() }
     }
 

@@ -28,7 +28,7 @@ struct Output {
 }
 
 fn shape(body_bytes: u64, overlap: OverlapLimit) -> OutputShape {
-    OutputShape { options: TableOptions::new(), order: ORDER.clone(), body_bytes, overlap }
+    OutputShape { options: TableOptions::new(), order: ORDER.clone(), body_bytes, overlap, birth: None }
 }
 
 fn sink(input: &Layer, shape: &OutputShape) -> Vec<Output> {

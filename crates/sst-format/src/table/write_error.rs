@@ -38,6 +38,16 @@ pub enum WriteError {
         /// Its length.
         len: usize,
     },
+    /// What the caller wants a table to say of itself is too long.
+    #[error(
+        "a label of {label} bytes with a note of {note} is over the limit of 200 bytes with 16 MiB; say less"
+    )]
+    DescriptionTooLong {
+        /// Bytes of the label.
+        label: usize,
+        /// Bytes of the note.
+        note: usize,
+    },
     /// A value where its kind allows none, or a blob reference of the wrong length.
     #[error("{len} value bytes do not fit the entry's kind: deletes have none, blob references 24")]
     ValueOfKind {

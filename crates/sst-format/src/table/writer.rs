@@ -33,6 +33,9 @@ const CELL_OVERHEAD: usize = 8;
 /// Both copies of the ranges are at least this far apart, or a sixteenth of the body.
 const COPY_DISTANCE_MAX: u64 = 17 * page_ecc::PAGE_LEN as u64;
 
+/// Bytes of a note.
+const NOTE_LEN_MAX: usize = 16 << 20;
+
 /// A table in memory.
 #[derive(Clone, Debug)]
 pub struct WrittenTable {
@@ -73,6 +76,7 @@ pub struct TableWriter {
     dictionary: BlockSpan,
     fence_key: Vec<u8>,
     key_stamp: Option<KeyStamp>,
+    label: Vec<u8>,
 }
 
 impl TableWriter {
@@ -112,6 +116,7 @@ impl TableWriter {
             dictionary: BlockSpan::default(),
             fence_key: Vec::new(),
             key_stamp,
+            label: Vec::new(),
             options,
         })
     }
@@ -189,6 +194,31 @@ impl TableWriter {
         });
         self.properties.seq_high = self.properties.seq_high.max(range.seq_high);
         self.ranges.push(range);
+        Ok(())
+    }
+
+    /// What the caller wants a table to say of itself, and this crate never interprets: the `label` in the file's
+    /// descriptor, so that it is there as long as the file can be told, and the `note` among the properties.
+    ///
+    /// ```
+    /// use page_ecc::Uid;
+    /// use sst_format::{TableOptions, TableRoot, TableWriter};
+    /// let mut writer = TableWriter::new(Uid::new([7; 16]), TableOptions::new())?;
+    /// writer.describe(b"label", b"a longer note")?;
+    /// let written = writer.finish()?;
+    /// assert_eq!(TableRoot::label_in(written.image.descriptor()), Some(&b"label"[..]));
+    /// assert_eq!(&written.properties.note[..], b"a longer note");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the label has over [`TableRoot::LABEL_LEN_MAX`] bytes, or the note over 16 MiB.
+    pub fn describe(&mut self, label: &[u8], note: &[u8]) -> Result<(), WriteError> {
+        if label.len() > TableRoot::LABEL_LEN_MAX || note.len() > NOTE_LEN_MAX {
+            return Err(WriteError::DescriptionTooLong { label: label.len(), note: note.len() });
+        }
+        self.label = label.to_vec();
+        self.properties.note = Bytes::copy_from_slice(note);
         Ok(())
     }
 
@@ -371,6 +401,10 @@ impl TableWriter {
         self.packer.append(BlockKind::Root, &mut framed)?;
         let seal = self.options.seal(self.uid).kind(TableRoot::FILE_KIND);
         let seal = seal.field(TableRoot::FIELD_TAG, &root.encode())?;
+        let seal = match &self.label[..] {
+            [] => seal,
+            label => seal.field(TableRoot::LABEL_TAG, label)?,
+        };
         let image = self.packer.into_body().seal(&seal)?;
         Ok((WrittenTable { image, properties: self.properties }, spare))
     }

@@ -110,8 +110,13 @@ impl Tree {
         let (dir, worker) = (DIR.as_ref(), &self.worker);
         let fs = Arc::new(self.disk.clone());
         let env = JobEnv { fs, dir, worker, new_file: &new_file, should_stop: &|| false };
-        let shape =
-            OutputShape { options: TableOptions::new(), order: ORDER.clone(), body_bytes: 60, overlap };
+        let shape = OutputShape {
+            options: TableOptions::new(),
+            order: ORDER.clone(),
+            body_bytes: 60,
+            overlap,
+            birth: None,
+        };
         let plan = MergePlan { retention, shape, accepted: Acceptance::default() };
         let inputs = || VecCursor::new(input.entries.clone());
         let output = run_pieces(&inputs, &input.ranges, &plan, &self.cuts, &env, &LastFirst).unwrap();

@@ -1,0 +1,210 @@
+//! Pedigree: what a table says of whose it is, where it was put, and what it took the place of.
+//!
+//! Nothing reads it while there is a manifest. Without one it tells tables of this store from others, and living ones
+//! from those that were replaced: a table that was merged away may hold what was deleted since, and must not come back.
+//!
+//! **Invariants**: whatever was let go of and may still have a file is named by a table that was written later, or by
+//! the one that took its place. Every part of a job says the same of it, so one part speaks for all.
+//!
+//! The label of a table, in its descriptor:
+//!
+//! | at | len | field   | meaning                                                                        |
+//! |---:|----:|---------|--------------------------------------------------------------------------------|
+//! |  0 |   1 | version | 1                                                                              |
+//! |  1 |   1 | flags   | bit 0: the last part of its job; bit 1: a flush, otherwise a merge             |
+//! |  2 |   2 | zero    | 0                                                                              |
+//! |  4 |  16 | origin  | who the store was at first                                                     |
+//! | 20 |  16 | store   | who it was when the table was written                                          |
+//! | 36 |   4 | tree    | of which tree                                                                  |
+//! | 40 |   1 | level   | in which level it was put                                                      |
+//! | 41 |   8 | run     | in which run of it                                                             |
+//! | 49 |   8 | flushed | everything of the tree up to this is in its tables, once a flush is whole      |
+//! | 57 |   8 | job     | number of the first file of its job                                            |
+//! | 65 |   4 | part    | which part of the job it is, from 0                                            |
+//!
+//! The note, among its properties:
+//!
+//! | at | len | field     | meaning                                                                      |
+//! |---:|----:|-----------|------------------------------------------------------------------------------|
+//! |  0 |   1 | version   | 1                                                                            |
+//! |  1 |   4 | name_len  | bytes of the keyspace's name, n                                              |
+//! |  5 |   n | name      | in UTF-8                                                                     |
+//! | .. |   4 | inputs    | how many tables the job took                                                 |
+//! | .. |  8i | inputs    | their numbers                                                                |
+//! | .. |   4 | gone      | how many other tables were let go of and may still have had a file           |
+//! | .. |  8g | gone      | their numbers                                                                |
+
+use std::sync::Arc;
+
+use page_ecc::{Descriptor, Uid};
+use sst_format::{SeqNo, TableRoot};
+
+use crate::{
+    FileId, Level, Place, RunNo, TreeId,
+    manifest::fields::{FieldError, FieldReader, FieldWriter},
+};
+
+const VERSION: u8 = 1;
+const LAST: u8 = 1;
+const FLUSH: u8 = 2;
+
+/// Whose a table is, and where it was put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pedigree {
+    pub(crate) origin: Uid,
+    pub(crate) store: Uid,
+    pub(crate) tree: TreeId,
+    pub(crate) place: Place,
+    pub(crate) flushed: SeqNo,
+    pub(crate) made_by: MadeBy,
+    pub(crate) job: FileId,
+    pub(crate) part: u32,
+    pub(crate) is_last: bool,
+}
+
+/// What a table came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MadeBy {
+    /// Memtables.
+    Flush,
+    /// Other tables.
+    Merge,
+}
+
+/// What a table took the place of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kin {
+    /// The keyspace's name.
+    pub(crate) keyspace: Arc<str>,
+    /// What its job took.
+    pub(crate) inputs: Vec<FileId>,
+    /// What else was let go of before.
+    pub(crate) gone: Vec<FileId>,
+}
+
+/// What all tables of a job say alike.
+#[derive(Clone, Debug)]
+pub(crate) struct Birth {
+    pub(crate) origin: Uid,
+    pub(crate) store: Uid,
+    pub(crate) tree: TreeId,
+    pub(crate) place: Place,
+    pub(crate) flushed: SeqNo,
+    pub(crate) made_by: MadeBy,
+    pub(crate) kin: Kin,
+}
+
+impl Birth {
+    /// What a part of a job says.
+    pub(crate) fn pedigree(&self, job: FileId, part: u32, is_last: bool) -> Pedigree {
+        let Self { origin, store, tree, place, flushed, made_by, .. } = *self;
+        Pedigree { origin, store, tree, place, flushed, made_by, job, part, is_last }
+    }
+}
+
+impl Pedigree {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let flush = if self.made_by == MadeBy::Flush { FLUSH } else { 0 };
+        let flags = flush | if self.is_last { LAST } else { 0 };
+        let mut writer = FieldWriter::default();
+        writer.put([VERSION, flags, 0, 0]).put(self.origin.to_bytes()).put(self.store.to_bytes());
+        writer.put(self.tree.get().to_le_bytes()).put([self.place.level.get()]);
+        for number in [self.place.run.get(), self.flushed.get(), self.job.get()] {
+            writer.put(number.to_le_bytes());
+        }
+        writer.put(self.part.to_le_bytes());
+        writer.into_bytes()
+    }
+
+    /// That of the table which this descriptor describes, if it has one that this release knows.
+    pub(crate) fn of(descriptor: &Descriptor) -> Option<Self> {
+        Self::decode(TableRoot::label_in(descriptor)?).ok()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, FieldError> {
+        let mut from = FieldReader::new(bytes);
+        let [version, flags, zeros @ ..] = from.array::<4>("version")?;
+        if version != VERSION || flags > (LAST | FLUSH) || zeros != [0; 2] {
+            return Err(FieldError::Value { at: 0, field: "version" });
+        }
+        let (origin, store) = (from.uid("origin")?, from.uid("store")?);
+        let tree = TreeId::new(from.u32("tree")?);
+        let at = from.at();
+        let level = Level::parse(from.u8("level")?).ok_or(FieldError::Value { at, field: "level" })?;
+        let place = Place { level, run: RunNo::new(from.u64("run")?) };
+        let flushed = SeqNo::new(from.u64("flushed")?);
+        let (job, part) = (FileId::new(from.u64("job")?), from.u32("part")?);
+        from.finish()?;
+        let made_by = if flags & FLUSH > 0 { MadeBy::Flush } else { MadeBy::Merge };
+        let is_last = flags & LAST > 0;
+        Ok(Self { origin, store, tree, place, flushed, made_by, job, part, is_last })
+    }
+}
+
+impl Kin {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = FieldWriter::default();
+        writer.put([VERSION]).put_bytes(self.keyspace.as_bytes());
+        for files in [&self.inputs, &self.gone] {
+            let count = u32::try_from(files.len()).expect("no store has 2^32 tables");
+            writer.put(count.to_le_bytes());
+            files.iter().for_each(|file| _ = writer.put(file.get().to_le_bytes()));
+        }
+        writer.into_bytes()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FieldError> {
+        let mut from = FieldReader::new(bytes);
+        if from.u8("version")? != VERSION {
+            return Err(FieldError::Value { at: 0, field: "version" });
+        }
+        let keyspace = from.text("name")?.into();
+        let mut files = |field| {
+            let at = from.at();
+            let count = from.u32(field)?;
+            let len = usize::try_from(u64::from(count) * 8).map_err(|_| FieldError::Cut { at, field })?;
+            let (numbers, _) = from.slice(len, field)?.as_chunks::<8>();
+            Ok(numbers.iter().map(|number| FileId::new(u64::from_le_bytes(*number))).collect())
+        };
+        let (inputs, gone) = (files("inputs")?, files("gone")?);
+        from.finish()?;
+        Ok(Self { keyspace, inputs, gone })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_pinned_both_ways() {
+        let place = Place { level: Level::new(3), run: RunNo::new(4) };
+        let pedigree = Pedigree {
+            origin: Uid::new([1; 16]),
+            store: Uid::new([2; 16]),
+            tree: TreeId::new(7),
+            place,
+            flushed: SeqNo::new(5),
+            made_by: MadeBy::Flush,
+            job: FileId::new(6),
+            part: 8,
+            is_last: true,
+        };
+        let bytes = pedigree.encode();
+        assert_eq!((bytes.len(), &bytes[..4], bytes[36], bytes[40]), (69, &[1, 3, 0, 0][..], 7, 3));
+        assert_eq!((bytes[41], bytes[49], bytes[57], bytes[65]), (4, 5, 6, 8));
+        assert_eq!(Pedigree::decode(&bytes), Ok(pedigree));
+        let kin = Kin { keyspace: "users".into(), inputs: vec![FileId::new(1)], gone: vec![FileId::new(9)] };
+        let bytes = kin.encode();
+        assert_eq!(bytes[..10], *b"\x01\x05\0\0\0users");
+        assert_eq!(Kin::decode(&bytes), Ok(kin));
+    }
+
+    #[test]
+    fn bytes_that_say_something_else_are_refused() {
+        for cut in 0..69 {
+            assert!(Pedigree::decode(&[1; 69][..cut]).is_err(), "{cut}");
+        }
+        assert!(Kin::decode(b"\x01\0\0\0\0\xff\xff\xff\xff").is_err());
+    }
+}
