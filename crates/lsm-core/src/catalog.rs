@@ -108,6 +108,11 @@ impl KeyOrders {
         self
     }
 
+    /// All of them, bytes order first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = KeyOrder> {
+        std::iter::once(KeyOrder::Bytes).chain(self.custom.iter().cloned())
+    }
+
     /// The comparator of this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<KeyOrder> {

@@ -81,6 +81,9 @@ mod survivors;
 mod sweep;
 mod table_sink;
 
+// Making a catalog anew of tables alone.
+mod rebuild;
+
 // All of it together.
 mod publication;
 mod store;
@@ -112,12 +115,13 @@ pub use ids::{FileId, Level, RunNo, TreeId};
 pub use key_span::clip_range;
 pub use manifest::{
     FieldError, Generation, Manifest, ManifestError, ManifestFault, ManifestFile, ManifestFinding, Recovered,
-    examine_manifest, measure_manifest,
+    examine_manifest, is_manifest_file, measure_manifest,
 };
 pub use memtable::Memtable;
-pub use names::table_name;
+pub use names::{parse_table, table_name};
 pub use pressure::{Debt, Pressure, PressureLimits};
 pub use publication::Publication;
+pub use rebuild::{LogSeen, Rebuild, RebuildGround, SeenTable, TableFate};
 pub use repair_source::RepairSource;
 pub use snapshots::{LiveSnapshots, Snapshot, Snapshots};
 pub use store::{

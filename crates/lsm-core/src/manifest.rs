@@ -24,6 +24,7 @@ mod finding;
 mod medium;
 mod names;
 mod recovery;
+pub(crate) mod relics;
 mod snapshot;
 mod table_bytes;
 #[cfg(test)]
@@ -48,7 +49,7 @@ pub use self::{
     examining::{ManifestFile, examine_manifest, measure_manifest},
     fields::FieldError,
     finding::{ManifestFault, ManifestFinding},
-    names::Generation,
+    names::{Generation, is_manifest_file},
     recovery::Recovered,
 };
 use crate::{Catalog, Edit, Error, KeyOrders};

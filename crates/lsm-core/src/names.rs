@@ -27,7 +27,14 @@ pub(crate) fn table_path(dir: &Path, table: FileId) -> PathBuf {
 
 /// Which table a name in the store's directory is; `None` if it is none's, or no name that [`table_path`]
 /// gives.
-pub(crate) fn parse_table(name: &Path) -> Option<FileId> {
+///
+/// ```
+/// use lsm_core::{FileId, parse_table};
+/// assert_eq!(parse_table("000007.table".as_ref()), Some(FileId::new(7)));
+/// assert_eq!(parse_table("LOCK".as_ref()), None);
+/// ```
+#[must_use]
+pub fn parse_table(name: &Path) -> Option<FileId> {
     let number = name.file_stem()?.to_str()?.parse().ok().filter(|number| *number < u64::MAX)?;
     let table = FileId::new(number);
     (table_path(Path::new(""), table) == name).then_some(table)

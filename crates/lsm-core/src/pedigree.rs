@@ -21,6 +21,7 @@
 //! | 49 |   8 | flushed | everything of the tree up to this is in its tables, once a flush is whole      |
 //! | 57 |   8 | job     | number of the first file of its job                                            |
 //! | 65 |   4 | part    | which part of the job it is, from 0                                            |
+//! | 69 |   8 | file    | its own number                                                                 |
 //!
 //! The note, among its properties:
 //!
@@ -59,6 +60,7 @@ pub(crate) struct Pedigree {
     pub(crate) made_by: MadeBy,
     pub(crate) job: FileId,
     pub(crate) part: u32,
+    pub(crate) file: FileId,
     pub(crate) is_last: bool,
 }
 
@@ -96,9 +98,9 @@ pub(crate) struct Birth {
 
 impl Birth {
     /// What a part of a job says.
-    pub(crate) fn pedigree(&self, job: FileId, part: u32, is_last: bool) -> Pedigree {
+    pub(crate) fn pedigree(&self, job: FileId, part: u32, file: FileId, is_last: bool) -> Pedigree {
         let Self { origin, store, tree, place, flushed, made_by, .. } = *self;
-        Pedigree { origin, store, tree, place, flushed, made_by, job, part, is_last }
+        Pedigree { origin, store, tree, place, flushed, made_by, job, part, file, is_last }
     }
 }
 
@@ -112,7 +114,7 @@ impl Pedigree {
         for number in [self.place.run.get(), self.flushed.get(), self.job.get()] {
             writer.put(number.to_le_bytes());
         }
-        writer.put(self.part.to_le_bytes());
+        writer.put(self.part.to_le_bytes()).put(self.file.get().to_le_bytes());
         writer.into_bytes()
     }
 
@@ -134,10 +136,11 @@ impl Pedigree {
         let place = Place { level, run: RunNo::new(from.u64("run")?) };
         let flushed = SeqNo::new(from.u64("flushed")?);
         let (job, part) = (FileId::new(from.u64("job")?), from.u32("part")?);
+        let file = FileId::new(from.u64("file")?);
         from.finish()?;
         let made_by = if flags & FLUSH > 0 { MadeBy::Flush } else { MadeBy::Merge };
         let is_last = flags & LAST > 0;
-        Ok(Self { origin, store, tree, place, flushed, made_by, job, part, is_last })
+        Ok(Self { origin, store, tree, place, flushed, made_by, job, part, file, is_last })
     }
 }
 
@@ -188,11 +191,12 @@ mod tests {
             made_by: MadeBy::Flush,
             job: FileId::new(6),
             part: 8,
+            file: FileId::new(9),
             is_last: true,
         };
         let bytes = pedigree.encode();
-        assert_eq!((bytes.len(), &bytes[..4], bytes[36], bytes[40]), (69, &[1, 3, 0, 0][..], 7, 3));
-        assert_eq!((bytes[41], bytes[49], bytes[57], bytes[65]), (4, 5, 6, 8));
+        assert_eq!((bytes.len(), &bytes[..4], bytes[36], bytes[40]), (77, &[1, 3, 0, 0][..], 7, 3));
+        assert_eq!((bytes[41], bytes[49], bytes[57], bytes[65], bytes[69]), (4, 5, 6, 8, 9));
         assert_eq!(Pedigree::decode(&bytes), Ok(pedigree));
         let kin = Kin { keyspace: "users".into(), inputs: vec![FileId::new(1)], gone: vec![FileId::new(9)] };
         let bytes = kin.encode();
@@ -202,8 +206,8 @@ mod tests {
 
     #[test]
     fn bytes_that_say_something_else_are_refused() {
-        for cut in 0..69 {
-            assert!(Pedigree::decode(&[1; 69][..cut]).is_err(), "{cut}");
+        for cut in 0..77 {
+            assert!(Pedigree::decode(&[1; 77][..cut]).is_err(), "{cut}");
         }
         assert!(Kin::decode(b"\x01\0\0\0\0\xff\xff\xff\xff").is_err());
     }

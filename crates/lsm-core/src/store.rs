@@ -19,7 +19,7 @@ mod key_iter;
 mod keyspaces;
 mod losses;
 mod options;
-mod quarantine;
+pub(crate) mod quarantine;
 mod replaying;
 mod rewriting;
 mod stats;

@@ -161,7 +161,7 @@ where
         let Some(concerned) = concerned else { return Ok(()) };
         if let Some(birth) = &self.shape.birth {
             let job = *self.job.get_or_insert(open.id);
-            let pedigree = birth.pedigree(job, self.parts, edge.is_none());
+            let pedigree = birth.pedigree(job, self.parts, open.id, edge.is_none());
             open.writer.describe(&pedigree.encode(), &birth.kin.encode())?;
             self.parts += 1;
         }

@@ -93,6 +93,10 @@ impl Db {
         Ok(Self { engine, default, threads: Mutex::default() })
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The keyspace that is always there, which the store's own `put`, `get` and others use.
     #[must_use]
     pub fn default_keyspace(&self) -> Keyspace {

@@ -130,6 +130,15 @@ pub enum Error {
         /// The keyspace.
         keyspace: Arc<str>,
     },
+    /// What was to be repaired from is no copy of the store.
+    #[error(
+        "the checkpoint at {} is of another store, and nothing was changed; name a checkpoint of this one, or leave \
+         --from out", path.display()
+    )]
+    ForeignCheckpoint {
+        /// Where the checkpoint is.
+        path: PathBuf,
+    },
     /// A snapshot is of another store.
     #[error("the snapshot is of another store; take one of this store")]
     ForeignSnapshot,

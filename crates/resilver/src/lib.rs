@@ -28,6 +28,7 @@ mod keyspace;
 mod ledger;
 mod meter;
 mod options;
+mod repair;
 mod scan;
 mod snapshot;
 mod verified;
@@ -68,6 +69,10 @@ pub use lsm_scrub::{
 pub use meter::Meter;
 pub use options::{Background, Creation, Durability, LogLoss, Options};
 pub use page_ecc::{Evidence, Geometry, Page, PageNo, PageRanges, Region, Rung, Scheme, Uid, Unreadable};
+pub use repair::{
+    Filled, LogFate, LogPart, ManifestState, Repair, RepairOutcome, RepairReport, RepairedKeyspace, SetAside,
+    WhyAside,
+};
 pub use scan::{Items, Scan};
 pub use scrubbing::ScrubStatus;
 pub use snapshot::Snapshot;

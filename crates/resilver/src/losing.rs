@@ -3,14 +3,14 @@
 //! **Invariant**: nothing here makes a read answer that would fail, but [accepting a loss](crate::Keyspace::accept_loss) by name.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::{Bound, RangeBounds},
     path::PathBuf,
     sync::Arc,
 };
 
 use bytes::Bytes;
-use lsm_core::{AcceptStep, KnownLoss, TreeId};
+use lsm_core::{AcceptStep, FileId, KnownLoss, TreeId};
 use page_ecc::PageRanges;
 
 use crate::{
@@ -43,7 +43,7 @@ pub struct LostKeys {
 }
 
 impl LostKeys {
-    fn of(keyspace: &Arc<str>, known: KnownLoss) -> Self {
+    pub(crate) fn of(keyspace: &Arc<str>, known: KnownLoss) -> Self {
         Self {
             keyspace: keyspace.clone(),
             lower: known.lower,
@@ -64,7 +64,7 @@ impl LostKeys {
 }
 
 impl Engine {
-    fn tree_names(&self) -> BTreeMap<TreeId, Arc<str>> {
+    pub(crate) fn tree_names(&self) -> BTreeMap<TreeId, Arc<str>> {
         let catalog = self.store.keeper().catalog();
         let users = catalog.trees.iter().filter(|(_, state)| &*state.name != SYSTEM_KEYSPACE);
         users.map(|(&tree, state)| (tree, state.name.clone())).collect()
@@ -75,6 +75,13 @@ impl Engine {
         self.check_open()?;
         let names = self.tree_names();
         let known = self.store.losses()?.into_iter();
+        Ok(known.filter_map(|known| Some(LostKeys::of(names.get(&known.tree)?, known))).collect())
+    }
+
+    /// What users lost in these tables, and what is known of others.
+    pub(crate) fn losses_among(&self, tables: &BTreeSet<FileId>) -> Result<Vec<LostKeys>, Error> {
+        let names = self.tree_names();
+        let known = self.store.losses_among(tables)?.into_iter();
         Ok(known.filter_map(|known| Some(LostKeys::of(names.get(&known.tree)?, known))).collect())
     }
 

@@ -204,7 +204,7 @@ fn make_dir(fs: &Arc<dyn Fs>, path: &Path) -> Result<(), Error> {
     }
 }
 
-fn lock(path: &Path, options: &Options) -> Result<LockGuard, Error> {
+pub(crate) fn lock(path: &Path, options: &Options) -> Result<LockGuard, Error> {
     options.fs.lock(&path.join(LOCK)).map_err(|error| match error.kind() {
         ErrorKind::WouldBlock => Error::InUse { path: path.into() },
         _ => error.into(),
@@ -324,7 +324,7 @@ fn store_options(
 }
 
 /// 128 random bits.
-fn random() -> Result<Uid, Error> {
+pub(crate) fn random() -> Result<Uid, Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|cause| Error::NoRandomness { cause })?;
     Ok(Uid::new(bytes))

@@ -57,7 +57,7 @@ pub fn verify(
 }
 
 /// Keeps others from opening the store; none where there is nothing to lock, and so nobody who has it open.
-fn lock(path: &Path, options: &Options) -> Result<Option<LockGuard>, Error> {
+pub(crate) fn lock(path: &Path, options: &Options) -> Result<Option<LockGuard>, Error> {
     let lock = path.join(LOCK);
     if options.fs.open(&lock, Access::ReadOnly).is_err() {
         return Ok(None);

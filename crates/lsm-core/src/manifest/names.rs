@@ -82,6 +82,17 @@ impl Part {
     }
 }
 
+/// Whether a file in a store's directory is one of its manifest, by its name.
+///
+/// ```
+/// assert!(lsm_core::is_manifest_file("MANIFEST-000001-a".as_ref()));
+/// assert!(!lsm_core::is_manifest_file("LOCK".as_ref()));
+/// ```
+#[must_use]
+pub fn is_manifest_file(name: &Path) -> bool {
+    name.to_str().and_then(Part::parse).is_some()
+}
+
 /// The files of a manifest in a directory, by generation; none if there is no such directory.
 pub(super) fn list(fs: &dyn Fs, dir: &Path) -> Result<BTreeMap<Generation, Vec<Part>>, IoError> {
     let entries = match fs.list(dir) {

@@ -72,6 +72,26 @@ impl Store {
         Ok(losses)
     }
 
+    /// What these tables lost, whether it is known or not.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn losses_among(&self, tables: &BTreeSet<FileId>) -> Result<Vec<KnownLoss>, Error> {
+        let suspects = self.suspects()?;
+        let mut losses = Vec::new();
+        for tree in self.all_trees().values() {
+            let version = tree.view().version.clone();
+            let looked_at = version
+                .tables()
+                .filter(|(_, _, table)| tables.contains(&table.id) || suspects.suspects(tree.id, table));
+            for (_, _, table) in looked_at {
+                let lost = self.losses_of(tree, table, &|| false)?;
+                losses.extend(lost.iter().map(|loss| KnownLoss::of(loss, table)));
+            }
+        }
+        Ok(losses)
+    }
+
     pub(super) fn suspects(&self) -> Result<Suspects, Error> {
         let hinted = self.hints.snapshot().into_iter().map(|hint| (hint.tree, hint.file));
         let files = hinted.chain(self.watch.lossy()).collect();
@@ -96,7 +116,7 @@ impl Store {
 }
 
 impl KnownLoss {
-    pub(super) fn of(TableLoss { tree, table, lost }: &TableLoss, meta: &TableMeta) -> Self {
+    pub(crate) fn of(TableLoss { tree, table, lost }: &TableLoss, meta: &TableMeta) -> Self {
         let mut pages = PageRanges::default();
         if lost.at.len > 0 {
             // The body begins on the second page.

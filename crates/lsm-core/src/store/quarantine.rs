@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The directory, within the store's.
-const QUARANTINE: &str = "quarantine";
+pub(crate) const QUARANTINE: &str = "quarantine";
 /// Bytes copied at once where a link cannot be made.
 const CHUNK: usize = 256 << 10;
 

@@ -1,0 +1,183 @@
+//! Which of the tables that were found live: pure, from what they say of themselves and of each other.
+//!
+//! **Invariant**: a table that may have been replaced does not live, for it may hold what was deleted since. A table
+//! lives unless another says otherwise, or it is of another store.
+//!
+//! A job replaced its inputs if all its parts are there, or if an input is not: inputs go only once the job is on
+//! record. Where a part is missing and every input is there, the job was cut short, and its parts go instead. Of two
+//! jobs with an input in common the earlier one came to nothing, since a job claims what it takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use page_ecc::Uid;
+use sst_format::SeqNo;
+
+use super::found::Found;
+use crate::{FileId, TreeId, manifest::relics::Relics, pedigree::MadeBy};
+
+/// What becomes of a file that bears the name of a table.
+///
+/// ```
+/// assert!(lsm_core::TableFate::Living.is_living() && !lsm_core::TableFate::Replaced.is_living());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum TableFate {
+    /// It is one of the store's tables.
+    Living,
+    /// Others took its place; it may hold what was deleted since.
+    Replaced,
+    /// It is of a job that was cut short, whose inputs are all there.
+    Unfinished,
+    /// Its keyspace was dropped.
+    Dropped,
+    /// It is of another store.
+    Foreign,
+    /// It is of another store that was made from the same checkpoint.
+    OtherBranch,
+    /// It is a copy under the number of another table.
+    Misnamed,
+    /// It says nothing of whose it is.
+    Nameless,
+    /// Too little is left to tell what it is.
+    Unreadable,
+}
+
+impl TableFate {
+    /// Whether the store keeps it.
+    #[must_use]
+    pub const fn is_living(self) -> bool {
+        matches!(self, Self::Living)
+    }
+}
+
+/// Who the store is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) origin: Uid,
+    pub(super) store: Uid,
+}
+
+/// A table as evidence: where it is matters only for whether it can live.
+pub(super) struct Witnessed<'a> {
+    pub(super) found: &'a Found,
+    pub(super) is_aside: bool,
+}
+
+/// A job, as its parts tell of it.
+#[derive(Debug, Default)]
+struct Told {
+    parts: BTreeMap<u32, FileId>,
+    last: Option<u32>,
+    inputs: BTreeSet<FileId>,
+    is_merge: bool,
+}
+
+impl Told {
+    fn is_whole(&self) -> bool {
+        self.last.is_some_and(|last| (0..=last).all(|part| self.parts.contains_key(&part)))
+    }
+}
+
+/// What became of each table that does not stand aside, by its number.
+pub(super) fn fates(
+    identity: Identity,
+    all: &[Witnessed<'_>],
+    relics: &Relics,
+) -> BTreeMap<FileId, TableFate> {
+    let own_from = all.iter().filter(|one| one.found.pedigree.store == identity.store);
+    let own_from = own_from.map(|one| one.found.pedigree.file).min();
+    let stranger = |found: &Found| {
+        let pedigree = &found.pedigree;
+        if pedigree.origin != identity.origin {
+            Some(TableFate::Foreign)
+        } else if pedigree.store != identity.store && own_from.is_some_and(|own| pedigree.file >= own) {
+            Some(TableFate::OtherBranch)
+        } else {
+            (pedigree.file != found.meta.id).then_some(TableFate::Misnamed)
+        }
+    };
+    let own: Vec<_> = all.iter().filter(|one| stranger(one.found).is_none()).collect();
+    let dead = dead_by_kin(&own);
+    let dropped = dropped(&own, relics);
+    let there = all.iter().filter(|one| !one.is_aside);
+    there
+        .map(|one| {
+            let id = one.found.meta.id;
+            let fate = stranger(one.found).or_else(|| dead.get(&id).copied()).unwrap_or_else(|| {
+                let is_dropped = dropped.contains(&one.found.pedigree.tree);
+                if is_dropped { TableFate::Dropped } else { TableFate::Living }
+            });
+            (id, fate)
+        })
+        .collect()
+}
+
+/// Up to where everything of each tree is in its tables.
+pub(super) fn flushed(all: &[&Found]) -> BTreeMap<TreeId, SeqNo> {
+    let jobs = jobs(all.iter().copied());
+    let mut flushed = BTreeMap::<_, SeqNo>::new();
+    for found in all {
+        let pedigree = &found.pedigree;
+        let is_fact =
+            pedigree.made_by == MadeBy::Merge || jobs.get(&pedigree.job).is_some_and(Told::is_whole);
+        let upto = flushed.entry(pedigree.tree).or_default();
+        if is_fact {
+            *upto = (*upto).max(pedigree.flushed);
+        }
+    }
+    flushed
+}
+
+fn jobs<'a>(all: impl Iterator<Item = &'a Found>) -> BTreeMap<FileId, Told> {
+    let mut jobs = BTreeMap::<FileId, Told>::new();
+    for found in all {
+        let pedigree = &found.pedigree;
+        let job = jobs.entry(pedigree.job).or_default();
+        job.parts.insert(pedigree.part, pedigree.file);
+        job.is_merge = pedigree.made_by == MadeBy::Merge;
+        if pedigree.is_last {
+            job.last = Some(pedigree.part);
+        }
+        job.inputs.extend(found.kin.iter().flat_map(|kin| &kin.inputs));
+    }
+    jobs
+}
+
+fn dead_by_kin(own: &[&Witnessed<'_>]) -> BTreeMap<FileId, TableFate> {
+    let kin = own.iter().filter_map(|one| one.found.kin.as_ref());
+    let gone: BTreeSet<FileId> = kin.flat_map(|kin| kin.gone.iter().copied()).collect();
+    let there: BTreeSet<FileId> =
+        own.iter().filter(|one| !one.is_aside).map(|one| one.found.meta.id).collect();
+    let jobs = jobs(own.iter().map(|one| one.found));
+    let mut last_to_take = BTreeMap::<FileId, FileId>::new();
+    for (job, told) in &jobs {
+        last_to_take.extend(told.inputs.iter().map(|input| (*input, *job)));
+    }
+    let mut dead: BTreeMap<_, _> = gone.iter().map(|table| (*table, TableFate::Replaced)).collect();
+    for (job, told) in jobs.iter().filter(|(_, told)| told.is_merge && !told.inputs.is_empty()) {
+        let is_void = told.inputs.iter().any(|input| last_to_take[input] != *job);
+        let are_all_there = told.inputs.iter().all(|input| there.contains(input) && !gone.contains(input));
+        if is_void || (are_all_there && !told.is_whole()) {
+            dead.extend(told.parts.values().map(|part| (*part, TableFate::Unfinished)));
+        } else {
+            dead.extend(told.inputs.iter().map(|input| (*input, TableFate::Replaced)));
+        }
+    }
+    dead
+}
+
+/// Trees that are no more, as far as anything tells: of two with one name the older.
+fn dropped(own: &[&Witnessed<'_>], relics: &Relics) -> BTreeSet<TreeId> {
+    let mut newest = BTreeMap::<&str, TreeId>::new();
+    let known = relics.names.iter().map(|(tree, (name, _))| (&**name, *tree));
+    let told =
+        own.iter().filter_map(|one| Some((&*one.found.kin.as_ref()?.keyspace, one.found.pedigree.tree)));
+    let named: BTreeSet<_> = known.chain(told).collect();
+    for (name, tree) in &named {
+        let latest = newest.entry(name).or_insert(*tree);
+        *latest = (*latest).max(*tree);
+    }
+    let older = named.iter().filter(|(name, tree)| newest[name] != *tree).map(|(_, tree)| *tree);
+    relics.dropped.iter().copied().chain(older).collect()
+}

@@ -1,0 +1,206 @@
+//! What a repair found, did, and could not do.
+
+use std::{ops::Bound, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::LostKeys;
+
+/// What a repair found, did, and could not do; of a dry run, what one would do.
+///
+/// See [`Repair`](crate::Repair).
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RepairReport {
+    /// What it came to.
+    pub outcome: RepairOutcome,
+    /// How the manifest was.
+    pub manifest: ManifestState,
+    /// What the store holds, if its manifest was made anew.
+    pub keyspaces: Vec<RepairedKeyspace>,
+    /// Files that are kept in quarantine from now on.
+    pub set_aside: Vec<SetAside>,
+    /// The segments of the log, if the manifest was made anew; and those of other stores.
+    pub log: Vec<LogPart>,
+    /// Acknowledged writes that the log lost.
+    pub log_losses: Vec<lsm_wal::Loss>,
+    /// Pages that were put right.
+    pub healed_pages: u64,
+    /// Tables that were gone and came back from the checkpoint whole.
+    pub restored: Vec<Arc<str>>,
+    /// Key ranges that the checkpoint filled.
+    pub filled: Vec<Filled>,
+    /// What is lost, and answered with an error.
+    pub losses: Vec<LostKeys>,
+    /// What was given up.
+    pub accepted: Vec<LostKeys>,
+}
+
+/// What a repair came to.
+///
+/// ```
+/// assert_eq!(resilver::RepairOutcome::default(), resilver::RepairOutcome::Untouched);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RepairOutcome {
+    /// There was nothing to do, and not a byte was changed.
+    #[default]
+    Untouched,
+    /// It was a dry run, and there is something to do.
+    Planned,
+    /// The store was repaired, as far as that goes.
+    Repaired,
+}
+
+/// How the manifest was.
+///
+/// ```
+/// assert_eq!(resilver::ManifestState::default(), resilver::ManifestState::Sound);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ManifestState {
+    /// It says everything.
+    #[default]
+    Sound,
+    /// It could not be used, and is made anew of the tables.
+    Rebuilt {
+        /// Why it could not.
+        why: String,
+    },
+}
+
+/// A keyspace as a rebuilt manifest names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairedKeyspace {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether the name was made up, since nothing tells the right one.
+    pub is_made_up: bool,
+    /// How many tables it has.
+    pub tables: usize,
+    /// How many entries they have.
+    pub entries: u64,
+    /// Everything of it up to this sequence number is in its tables.
+    pub flushed: u64,
+}
+
+/// A file that is kept in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Its name in the store's directory.
+    pub file: Arc<str>,
+    /// Why it does not count.
+    pub why: WhyAside,
+}
+
+/// Why a file does not count.
+///
+/// ```
+/// assert!(resilver::WhyAside::Replaced.to_string().starts_with("others took its place"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum WhyAside {
+    /// Others took its place; it may hold what was deleted since.
+    Replaced,
+    /// It is of a compaction that was cut short, whose inputs are all there.
+    Unfinished,
+    /// Its keyspace was dropped.
+    Dropped,
+    /// It is of another store.
+    Foreign,
+    /// It is of another store that was made from the same checkpoint.
+    OtherBranch,
+    /// It is a copy under the number of another table.
+    Misnamed,
+    /// It says nothing of whose it is.
+    Nameless,
+    /// Too little is left to tell what it is.
+    Unreadable,
+    /// It is of the manifest that could not be used.
+    OldManifest,
+    /// It is of a log, and everything in it is in tables, or it is of another store.
+    Log,
+}
+
+/// A segment of a log beside the tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPart {
+    /// Its name in the store's directory.
+    pub file: Arc<str>,
+    /// What becomes of it.
+    pub fate: LogFate,
+    /// The sequence numbers in it, the first and the one behind the last.
+    pub numbers: Option<(u64, u64)>,
+}
+
+/// What becomes of a segment of a log.
+///
+/// ```
+/// assert_ne!(resilver::LogFate::Replayed, resilver::LogFate::Foreign);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogFate {
+    /// It is of this store, and read by the next open.
+    Replayed,
+    /// Everything in it is in tables.
+    Spent,
+    /// It is of another store: its numbers would have to be replayed there.
+    Foreign,
+    /// It was made ahead and never used.
+    Unused,
+    /// Nothing tells what is in it.
+    Unreadable,
+}
+
+/// A key range that was lost and filled from the checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filled {
+    /// The keyspace.
+    pub keyspace: Arc<str>,
+    /// From which key.
+    pub lower: Bound<Bytes>,
+    /// To which key.
+    pub upper: Bound<Bytes>,
+    /// How many keys came back.
+    pub keys: u64,
+    /// The range is as of this sequence number.
+    pub as_of: u64,
+    /// Writes up to this one were lost in it; what came behind `as_of` is not there.
+    pub lost_upto: u64,
+}
+
+impl Filled {
+    /// Whether writes that came after the checkpoint are lost in the range.
+    #[must_use]
+    pub const fn is_older(&self) -> bool {
+        self.lost_upto > self.as_of
+    }
+}
+
+impl RepairReport {
+    /// Whether acknowledged writes are lost, given up or replaced by older ones.
+    #[must_use]
+    pub fn is_loss(&self) -> bool {
+        let are_lost = !self.losses.is_empty() || !self.log_losses.is_empty() || !self.accepted.is_empty();
+        are_lost || self.filled.iter().any(Filled::is_older)
+    }
+}
+
+impl std::fmt::Display for WhyAside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Replaced => "others took its place; it may hold what was deleted since",
+            Self::Unfinished => "a compaction that was cut short left it; its inputs are all there",
+            Self::Dropped => "its keyspace was dropped",
+            Self::Foreign => "it is of another store",
+            Self::OtherBranch => "it is of another store made from the same checkpoint",
+            Self::Misnamed => "it is a copy under the number of another table",
+            Self::Nameless => "it does not say whose it is",
+            Self::Unreadable => "too little is left to tell what it is",
+            Self::OldManifest => "it is of the manifest that could not be used",
+            Self::Log => "nothing in it is needed, or it is of another store",
+        })
+    }
+}
