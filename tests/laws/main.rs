@@ -12,5 +12,6 @@ mod log_damage;
 mod loss;
 mod misuse;
 mod model;
+mod repair;
 mod rot;
 mod stress;

@@ -1,0 +1,166 @@
+//! Repair: whatever a store lost of its manifest and tables, what is left of it is found again, and nothing that was
+//! deleted or overwritten comes back.
+//!
+//! Stores live a while, and are cut off at any moment; then they lose their manifest, and more. By day a few seeded
+//! cases, by night as many as there is time for.
+
+mod world;
+
+use std::{path::Path, sync::Arc};
+
+use lsm_io::{Access, FileOffset, Fs, Rng};
+use resilver::{Error, ManifestState, RepairOutcome};
+use resilver_tests::{
+    Watchdog,
+    budget::{self, Budget},
+};
+
+use self::world::{Life, STORE, bytes_of, files, judge, lose_manifest, options, repair, repaired};
+
+/// Lives until the time is up, at least a few.
+fn each_life(what: &str, by_day: u64, mut check: impl FnMut(u64)) {
+    let (is_night, budget) = (budget::is_night(), Budget::of(8));
+    let watchdog = Watchdog::over(what.into());
+    let mut rng = Rng::new(budget::seed());
+    let mut cases = 0;
+    while cases < if is_night { u64::MAX } else { by_day } && (cases < 2 || budget.lasts()) {
+        watchdog.pat();
+        let seed = rng.next_u64();
+        println!("{what}: case {cases} with seed {seed:#x}");
+        check(seed);
+        cases += 1;
+    }
+}
+
+#[test]
+fn without_a_manifest_every_write_is_found_again_and_nothing_older() {
+    let mut moments = 0;
+    each_life("no manifest", 6, |seed| {
+        let mut life = Life::new(seed, 60);
+        life.live(900);
+        for moment in life.end() {
+            moments += 1;
+            let what = &moment.what;
+            lose_manifest(&moment.disk);
+            let report = repaired(&moment.disk, what);
+            assert!(matches!(report.manifest, ManifestState::Rebuilt { .. }), "{what}");
+            assert_eq!((report.losses.len(), report.log_losses.len()), (0, 0), "{what}: {report:?}");
+            let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
+            judge(&db, &moment.truths, what);
+            db.compact().unwrap();
+            judge(&db, &moment.truths, &format!("{what}, compacted"));
+            db.put(b"later", b"later").unwrap();
+            db.delete(b"later").unwrap();
+            db.close().unwrap();
+            let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
+            judge(&db, &moment.truths, &format!("{what}, opened again"));
+        }
+    });
+    println!("{moments} moments");
+    assert!(moments > 20, "only {moments}");
+}
+
+#[test]
+fn a_healthy_store_is_left_untouched() {
+    each_life("healthy", 3, |seed| {
+        let mut life = Life::new(seed, 0);
+        life.live(700);
+        for moment in [life.close()] {
+            let before = bytes_of(&moment.disk);
+            let planned = repair(&moment.disk).plan().unwrap();
+            let report = repair(&moment.disk).run().unwrap();
+            assert_eq!(
+                (planned.outcome, report.outcome),
+                (RepairOutcome::Untouched, RepairOutcome::Untouched)
+            );
+            assert!(before == bytes_of(&moment.disk));
+        }
+    });
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
+    each_life("dry run", 2, |seed| {
+        let mut life = Life::new(seed, 0);
+        life.live(500);
+        let moment = life.close();
+        lose_manifest(&moment.disk);
+        let before = bytes_of(&moment.disk);
+        let planned = repair(&moment.disk).plan().unwrap();
+        assert!(before == bytes_of(&moment.disk));
+        let done = repair(&moment.disk).run().unwrap();
+        assert_eq!(planned.outcome, RepairOutcome::Planned);
+        assert_eq!((planned.keyspaces, planned.set_aside), (done.keyspaces, done.set_aside));
+    });
+}
+
+#[test]
+fn files_of_other_stores_and_copies_under_other_names_are_told_and_kept_apart() {
+    each_life("foreign", 3, |seed| {
+        let mut rng = Rng::new(seed);
+        let (mut life, mut other) = (Life::new(rng.next_u64(), 0), Life::new(rng.next_u64(), 0));
+        life.live(700);
+        other.live(300);
+        let (moment, other) = (life.close(), other.close());
+        let mut strangers = 0;
+        for (at, table) in (9000_u64..).zip(files(&other.disk, &[".table"])) {
+            let bytes = &bytes_of(&other.disk)[&table];
+            let file = moment.disk.create(&Path::new(STORE).join(format!("{at:06}.table"))).unwrap();
+            file.append(bytes).unwrap();
+            strangers += 1;
+        }
+        let copy = files(&moment.disk, &[".table"])[0].clone();
+        let bytes = &bytes_of(&moment.disk)[&copy];
+        let file = moment.disk.create(&Path::new(STORE).join("008000.table")).unwrap();
+        file.append(bytes).unwrap();
+        let junk = moment.disk.create(&Path::new(STORE).join("008001.table")).unwrap();
+        junk.append(&[7; 9000]).unwrap();
+        lose_manifest(&moment.disk);
+        let report = repaired(&moment.disk, "foreign");
+        let count = |why| report.set_aside.iter().filter(|aside| aside.why == why).count();
+        assert_eq!(count(resilver::WhyAside::Foreign), strangers, "{report:?}");
+        assert_eq!(count(resilver::WhyAside::Misnamed), 1, "{report:?}");
+        assert_eq!(count(resilver::WhyAside::Unreadable), 1, "{report:?}");
+        let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
+        judge(&db, &moment.truths, "foreign");
+    });
+}
+
+#[test]
+fn a_store_in_use_and_a_place_without_one_are_refused() {
+    let mut life = Life::new(1, 0);
+    life.live(100);
+    let before = bytes_of(&life.disk);
+    assert!(matches!(repair(&life.disk).run(), Err(Error::InUse { .. })));
+    assert!(matches!(repair(&life.disk).plan(), Err(Error::InUse { .. })));
+    assert!(before == bytes_of(&life.disk));
+    life.db().put(b"key/0001", b"it goes on").unwrap();
+    let nothing = lsm_io::MemFs::new();
+    assert!(matches!(repair(&nothing).run(), Err(Error::NotAStore { .. })));
+    nothing.create_dir(Path::new(STORE)).unwrap();
+    assert!(matches!(repair(&nothing).run(), Err(Error::NotAStore { .. })));
+}
+
+#[test]
+fn pages_within_the_promise_are_healed_and_a_manifest_that_is_hurt_is_made_anew() {
+    each_life("mixed", 4, |seed| {
+        let mut rng = Rng::new(seed);
+        let mut life = Life::new(rng.next_u64(), 0);
+        life.live(700);
+        let moment = life.close();
+        for table in files(&moment.disk, &[".table"]) {
+            let file = moment.disk.open(&table, Access::ReadWrite).unwrap();
+            let pages = file.len().unwrap().get() / 4096;
+            file.write_at(FileOffset::new(rng.below(pages) * 4096), &[9; 4096]).unwrap();
+        }
+        for part in files(&moment.disk, &["SNAPSHOT", "-a", "-b"]) {
+            let file = moment.disk.open(&part, Access::ReadWrite).unwrap();
+            file.write_at(FileOffset::ZERO, &vec![3; file.len().unwrap().get() as usize / 2]).unwrap();
+        }
+        let report = repaired(&moment.disk, "mixed");
+        assert!(matches!(report.manifest, ManifestState::Rebuilt { .. }), "{report:?}");
+        assert!(report.healed_pages > 0 && !report.is_loss(), "{report:?}");
+        let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
+        judge(&db, &moment.truths, "mixed");
+    });
+}
