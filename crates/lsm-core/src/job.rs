@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use sst_format::{Entry, RangeEntry, SeqNo};
 
 use crate::{
-    Crew, Error, TableMeta, Tally,
+    Crew, Error, FileId, TableMeta, Tally,
     acceptance::Acceptance,
     entry_cursor::EntryCursor,
     merge_ranges::MergeRanges,
@@ -91,7 +91,7 @@ pub(crate) fn run_merge(
     plan: &MergePlan,
     env: &JobEnv<'_>,
 ) -> Result<JobOutput, Error> {
-    Ok(Merged::gather(vec![merge_piece(inputs, ranges, plan, &Piece::ALL, env)?]))
+    Ok(Merged::gather(vec![merge_piece(inputs, ranges, plan, (&Piece::ALL, None), env)?]))
 }
 
 /// Merges piece by piece, divided at cuts that ascend; `inputs` makes the cursor of each.
@@ -111,10 +111,12 @@ pub(crate) fn run_pieces<C: EntryCursor>(
     let env = JobEnv { fs: env.fs.clone(), should_stop: &stops, ..*env };
     let pieces: Vec<_> = Piece::between(cuts).into_iter().map(|piece| (piece, Mutex::new(None))).collect();
     let first_error = Mutex::new(None);
+    // What all pieces call the job: the first file of one is not the first of another.
+    let job = (!cuts.is_empty()).then(|| (env.new_file)().id);
     crew.run(pieces.len(), &|at| {
         let Some((piece, merged)) = pieces.get(at) else { return };
         let ranges = piece.clip(&plan.shape.order, ranges);
-        match ranges.and_then(|ranges| merge_piece(&mut inputs(), ranges, plan, piece, &env)) {
+        match ranges.and_then(|ranges| merge_piece(&mut inputs(), ranges, plan, (piece, job), &env)) {
             Ok(done) => *merged.lock() = Some(done),
             Err(error) => {
                 // Those that stop for it fail after it.
@@ -153,7 +155,7 @@ fn merge_piece<'a>(
     inputs: &mut impl EntryCursor,
     ranges: Vec<RangeEntry>,
     plan: &MergePlan,
-    piece: &Piece,
+    piece: (&Piece, Option<FileId>),
     env: &'a JobEnv<'_>,
 ) -> Result<Merged<'a>, Error> {
     let mut outputs = Outputs::new(env);
@@ -174,14 +176,15 @@ fn merge(
     inputs: &mut impl EntryCursor,
     ranges: Vec<RangeEntry>,
     plan: &MergePlan,
-    piece: &Piece,
+    (piece, job): (&Piece, Option<FileId>),
     outputs: &mut Outputs<'_>,
 ) -> Result<Tally, Error> {
     let (order, env) = (&plan.shape.order, outputs.env);
     let ranges = MergeRanges::new(order, ranges, &plan.retention)?;
     let mut survivors = Survivors::new(order, &plan.retention, &ranges);
     let mut sink =
-        TableSink::new(&plan.shape, ranges.survivors(), env.new_file, |table| outputs.submit(table));
+        TableSink::new(&plan.shape, ranges.survivors(), env.new_file, |table| outputs.submit(table))
+            .for_share(job, piece.share);
     let mut keep = |entry: Entry<'_>| sink.add(entry);
     let (mut until_check, mut accepted_at) = (0, 0);
     match &piece.from {

@@ -11,16 +11,17 @@
 //! | at | len | field   | meaning                                                                        |
 //! |---:|----:|---------|--------------------------------------------------------------------------------|
 //! |  0 |   1 | version | 1                                                                              |
-//! |  1 |   1 | flags   | bit 0: the last part of its job; bit 1: a flush, otherwise a merge             |
-//! |  2 |   2 | zero    | 0                                                                              |
+//! |  1 |   1 | flags   | bit 0: the last part of its piece; bit 1: a flush, otherwise a merge           |
+//! |  2 |   1 | piece   | of which piece of its job, from 0                                              |
+//! |  3 |   1 | pieces  | how many pieces the job has, less one                                          |
 //! |  4 |  16 | origin  | who the store was at first                                                     |
 //! | 20 |  16 | store   | who it was when the table was written                                          |
 //! | 36 |   4 | tree    | of which tree                                                                  |
 //! | 40 |   1 | level   | in which level it was put                                                      |
 //! | 41 |   8 | run     | in which run of it                                                             |
 //! | 49 |   8 | flushed | everything of the tree up to this is in its tables, once a flush is whole      |
-//! | 57 |   8 | job     | number of the first file of its job                                            |
-//! | 65 |   4 | part    | which part of the job it is, from 0                                            |
+//! | 57 |   8 | job     | a number that no other job has: of its first file, or of none                  |
+//! | 65 |   4 | part    | which part of the piece it is, from 0                                          |
 //! | 69 |   8 | file    | its own number                                                                 |
 //!
 //! The note, among its properties:
@@ -59,9 +60,19 @@ pub(crate) struct Pedigree {
     pub(crate) flushed: SeqNo,
     pub(crate) made_by: MadeBy,
     pub(crate) job: FileId,
+    pub(crate) share: Share,
     pub(crate) part: u32,
     pub(crate) file: FileId,
     pub(crate) is_last: bool,
+}
+
+/// Which piece of its job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// From 0.
+    pub(crate) piece: u8,
+    /// The last one's.
+    pub(crate) last: u8,
 }
 
 /// What a table came from.
@@ -98,9 +109,16 @@ pub(crate) struct Birth {
 
 impl Birth {
     /// What a part of a job says.
-    pub(crate) fn pedigree(&self, job: FileId, part: u32, file: FileId, is_last: bool) -> Pedigree {
+    pub(crate) fn pedigree(
+        &self,
+        job: FileId,
+        share: Share,
+        part: u32,
+        file: FileId,
+        is_last: bool,
+    ) -> Pedigree {
         let Self { origin, store, tree, place, flushed, made_by, .. } = *self;
-        Pedigree { origin, store, tree, place, flushed, made_by, job, part, file, is_last }
+        Pedigree { origin, store, tree, place, flushed, made_by, job, share, part, file, is_last }
     }
 }
 
@@ -109,7 +127,8 @@ impl Pedigree {
         let flush = if self.made_by == MadeBy::Flush { FLUSH } else { 0 };
         let flags = flush | if self.is_last { LAST } else { 0 };
         let mut writer = FieldWriter::default();
-        writer.put([VERSION, flags, 0, 0]).put(self.origin.to_bytes()).put(self.store.to_bytes());
+        let Share { piece, last } = self.share;
+        writer.put([VERSION, flags, piece, last]).put(self.origin.to_bytes()).put(self.store.to_bytes());
         writer.put(self.tree.get().to_le_bytes()).put([self.place.level.get()]);
         for number in [self.place.run.get(), self.flushed.get(), self.job.get()] {
             writer.put(number.to_le_bytes());
@@ -125,8 +144,8 @@ impl Pedigree {
 
     fn decode(bytes: &[u8]) -> Result<Self, FieldError> {
         let mut from = FieldReader::new(bytes);
-        let [version, flags, zeros @ ..] = from.array::<4>("version")?;
-        if version != VERSION || flags > (LAST | FLUSH) || zeros != [0; 2] {
+        let [version, flags, piece, last] = from.array::<4>("version")?;
+        if version != VERSION || flags > (LAST | FLUSH) || piece > last {
             return Err(FieldError::Value { at: 0, field: "version" });
         }
         let (origin, store) = (from.uid("origin")?, from.uid("store")?);
@@ -140,7 +159,8 @@ impl Pedigree {
         from.finish()?;
         let made_by = if flags & FLUSH > 0 { MadeBy::Flush } else { MadeBy::Merge };
         let is_last = flags & LAST > 0;
-        Ok(Self { origin, store, tree, place, flushed, made_by, job, part, file, is_last })
+        let share = Share { piece, last };
+        Ok(Self { origin, store, tree, place, flushed, made_by, job, share, part, file, is_last })
     }
 }
 
@@ -190,12 +210,13 @@ mod tests {
             flushed: SeqNo::new(5),
             made_by: MadeBy::Flush,
             job: FileId::new(6),
+            share: Share { piece: 2, last: 5 },
             part: 8,
             file: FileId::new(9),
             is_last: true,
         };
         let bytes = pedigree.encode();
-        assert_eq!((bytes.len(), &bytes[..4], bytes[36], bytes[40]), (77, &[1, 3, 0, 0][..], 7, 3));
+        assert_eq!((bytes.len(), &bytes[..4], bytes[36], bytes[40]), (77, &[1, 3, 2, 5][..], 7, 3));
         assert_eq!((bytes[41], bytes[49], bytes[57], bytes[65], bytes[69]), (4, 5, 6, 8, 9));
         assert_eq!(Pedigree::decode(&bytes), Ok(pedigree));
         let kin = Kin { keyspace: "users".into(), inputs: vec![FileId::new(1)], gone: vec![FileId::new(9)] };

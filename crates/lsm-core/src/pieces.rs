@@ -9,7 +9,7 @@ use std::{cmp::Ordering, ops::Bound};
 use bytes::Bytes;
 use sst_format::{KeyOrder, RangeEntry};
 
-use crate::{Error, key_span::Span};
+use crate::{Error, key_span::Span, pedigree::Share};
 
 /// A key of an input, and the bytes that the input has up to it and behind its sample before.
 #[derive(Clone, Debug)]
@@ -23,17 +23,25 @@ pub(crate) struct Sample {
 pub(crate) struct Piece {
     pub(crate) from: Option<Bytes>,
     pub(crate) to: Option<Bytes>,
+    /// Which one of all it is.
+    pub(crate) share: Share,
 }
+
+/// So many pieces can be told apart.
+const PIECES_MAX: usize = 1 << u8::BITS;
 
 impl Piece {
     /// Every key.
-    pub(crate) const ALL: Self = Self { from: None, to: None };
+    pub(crate) const ALL: Self = Self { from: None, to: None, share: Share { piece: 0, last: 0 } };
 
-    /// What lies before, between and behind cuts that ascend.
+    /// What lies before, between and behind cuts that ascend, 255 at most.
     pub(crate) fn between(cuts: &[Bytes]) -> Vec<Self> {
+        debug_assert!(cuts.len() < PIECES_MAX);
+        let last = cuts.len() as u8;
         let from = std::iter::once(None).chain(cuts.iter().cloned().map(Some));
         let to = cuts.iter().cloned().map(Some).chain(std::iter::once(None));
-        from.zip(to).map(|(from, to)| Self { from, to }).collect()
+        let shares = (0..=last).map(|piece| Share { piece, last });
+        from.zip(to).zip(shares).map(|((from, to), share)| Self { from, to, share }).collect()
     }
 
     /// Whether `key`, which is not before it, is behind it.
@@ -64,7 +72,7 @@ pub(crate) fn cuts(order: &KeyOrder, mut samples: Vec<Sample>, table_bytes: u64,
     let table_bytes = table_bytes.max(1);
     let whole: u64 = samples.iter().map(|sample| sample.bytes).sum();
     let tables = whole / table_bytes;
-    let pieces = tables.min(hands as u64);
+    let pieces = tables.min(hands.min(PIECES_MAX) as u64);
     let mut cuts = Vec::<Bytes>::new();
     if pieces < 2 {
         return cuts;

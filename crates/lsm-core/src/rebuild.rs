@@ -35,7 +35,7 @@ use crate::{
     loss::TableLoss,
     manifest::relics::Relics,
     names::{parse_table, table_path},
-    pedigree::{Birth, Kin, MadeBy},
+    pedigree::{Birth, Kin, MadeBy, Share},
     reader::ReadEnv,
     store::quarantine::QUARANTINE,
 };
@@ -264,7 +264,7 @@ impl Rebuild {
                 writer.add_range(doubt)?;
             }
         }
-        writer.describe(&birth.pedigree(id, 0, id, true).encode(), &birth.kin.encode())?;
+        writer.describe(&birth.pedigree(id, Share::default(), 0, id, true).encode(), &birth.kin.encode())?;
         let written = writer.finish()?;
         let path = table_path(&self.ground.dir, id);
         let file = self.ground.fs.create(&path)?;

@@ -15,7 +15,7 @@ use crate::{
     key_span::{Edge, Span},
     merge_ranges::RangePiece,
     output_cuts::{OverlapLimit, OverlapWalk},
-    pedigree::Birth,
+    pedigree::{Birth, Share},
 };
 
 /// What outputs are to be like.
@@ -60,8 +60,10 @@ pub(crate) struct TableSink<'a, F, E> {
     walk: OverlapWalk<'a>,
     ranges: RangeFeed<'a>,
     open: Option<OpenTable>,
-    /// The number of the first output, and how many there are.
+    /// The number of the job, once it has one, and the share of it that comes here.
     job: Option<FileId>,
+    share: Share,
+    /// How many outputs there are.
     parts: u32,
 }
 
@@ -84,7 +86,12 @@ where
     pub(crate) fn new(shape: &'a OutputShape, ranges: &'a [RangePiece], new_file: F, emit: E) -> Self {
         let walk = OverlapWalk::new(&shape.overlap);
         let ranges = RangeFeed::new(ranges);
-        Self { shape, new_file, emit, walk, ranges, open: None, job: None, parts: 0 }
+        Self { shape, new_file, emit, walk, ranges, open: None, job: None, share: Share::default(), parts: 0 }
+    }
+
+    /// The same, for a share of the job with this number.
+    pub(crate) fn for_share(self, job: Option<FileId>, share: Share) -> Self {
+        Self { job, share, ..self }
     }
 
     /// Takes the next entry.
@@ -161,7 +168,7 @@ where
         let Some(concerned) = concerned else { return Ok(()) };
         if let Some(birth) = &self.shape.birth {
             let job = *self.job.get_or_insert(open.id);
-            let pedigree = birth.pedigree(job, self.parts, open.id, edge.is_none());
+            let pedigree = birth.pedigree(job, self.share, self.parts, open.id, edge.is_none());
             open.writer.describe(&pedigree.encode(), &birth.kin.encode())?;
             self.parts += 1;
         }

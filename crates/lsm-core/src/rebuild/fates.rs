@@ -67,15 +67,22 @@ pub(super) struct Witnessed<'a> {
 /// A job, as its parts tell of it.
 #[derive(Debug, Default)]
 struct Told {
-    parts: BTreeMap<u32, FileId>,
-    last: Option<u32>,
+    /// By piece and part.
+    parts: BTreeMap<(u8, u32), FileId>,
+    /// The last part of each piece.
+    last: BTreeMap<u8, u32>,
+    last_piece: u8,
     inputs: BTreeSet<FileId>,
     is_merge: bool,
 }
 
 impl Told {
     fn is_whole(&self) -> bool {
-        self.last.is_some_and(|last| (0..=last).all(|part| self.parts.contains_key(&part)))
+        let is_there = |piece| {
+            let last = self.last.get(&piece);
+            last.is_some_and(|&last| (0..=last).all(|part| self.parts.contains_key(&(piece, part))))
+        };
+        (0..=self.last_piece).all(is_there)
     }
 }
 
@@ -134,10 +141,11 @@ fn jobs<'a>(all: impl Iterator<Item = &'a Found>) -> BTreeMap<FileId, Told> {
     for found in all {
         let pedigree = &found.pedigree;
         let job = jobs.entry(pedigree.job).or_default();
-        job.parts.insert(pedigree.part, pedigree.file);
+        job.parts.insert((pedigree.share.piece, pedigree.part), pedigree.file);
+        job.last_piece = pedigree.share.last;
         job.is_merge = pedigree.made_by == MadeBy::Merge;
         if pedigree.is_last {
-            job.last = Some(pedigree.part);
+            job.last.insert(pedigree.share.piece, pedigree.part);
         }
         job.inputs.extend(found.kin.iter().flat_map(|kin| &kin.inputs));
     }
