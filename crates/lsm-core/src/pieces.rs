@@ -163,7 +163,7 @@ mod tests {
         let expected =
             [vec![part("b", "c", 7)], vec![part("c", "f", 7)], vec![part("f", "g", 7), part("f", "g", 8)]];
         assert_eq!(clipped.collect::<Vec<_>>(), expected);
-        assert_eq!(Piece::ALL.clip(ORDER, &[range.clone()]).unwrap(), [range]);
+        assert_eq!(Piece::ALL.clip(ORDER, std::slice::from_ref(&range)).unwrap(), [range]);
         let within = |piece: &Piece| ["e", "f", "g"].map(|key| piece.is_passed_by(ORDER, key.as_bytes()));
         assert_eq!(within(&pieces[1]), [false, true, true]);
         assert_eq!(within(&pieces[2]), [false; 3]);
