@@ -85,7 +85,7 @@ pub const MEANINGS: [(Verdict, &str); 5] = [
     (Verdict::Right, "every answer;"),
     (Verdict::Error, "some answers are errors, the others right;"),
     (Verdict::NoOpen, "the store says that it does not open;"),
-    (Verdict::Crash, "a panic, an end by a signal, 60 seconds or 8 GiB without an answer;"),
+    (Verdict::Crash, "a panic, an end by a signal, 5 minutes or 8 GiB without an answer;"),
     (Verdict::Wrong, "a wrong or old value, a key missing or back from its deletion, without a word."),
 ];
 
