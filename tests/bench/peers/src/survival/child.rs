@@ -26,7 +26,7 @@ use crate::{
 pub const WORD: &str = "survival-child";
 /// What they may take.
 const MEMORY_BYTES: u64 = 8 << 30;
-const TIME: Duration = Duration::from_secs(300);
+const TIME: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 const WHY_MAX: usize = 400;
 /// What a maker says when its store is as it shall be.

@@ -14,8 +14,8 @@ h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2.5rem}.note{color:#5b6b7a;ma
 .wide{overflow-x:auto}table{border-collapse:separate;border-spacing:2px;font-size:12px;line-height:1.3}\
 th{font-weight:600;text-align:left;vertical-align:bottom;padding:.3rem .4rem}\
 td{padding:.3rem .4rem;min-width:4.6rem;vertical-align:top;border-radius:3px}\
-th:first-child{position:sticky;left:0;background:#fff;min-width:9rem;max-width:11rem}\
-td b{display:block;font-weight:600}td i{display:block;height:4px;border-radius:2px;margin-top:3px}\
+th:first-child{position:sticky;left:0;background:#fff;min-width:8rem;max-width:10rem;vertical-align:top}\
+td b{display:block;font-weight:600;white-space:nowrap}td i{display:block;height:4px;border-radius:2px;margin-top:3px}\
 .right{background:#d3efdf;color:#0d5230}.error{background:#e3e9ee;color:#33434f}.open{background:#fbe6c4;color:#6b4300}\
 .crash{background:#f6cfb4;color:#6d2a00}.wrong{background:#f3b9b5;color:#7a120c}.none{color:#8494a2}\
 .cost{background:#eef4f8}.band th{padding-top:1rem;color:#5b6b7a}\
@@ -85,7 +85,7 @@ pub const MEANINGS: [(Verdict, &str); 5] = [
     (Verdict::Right, "every answer;"),
     (Verdict::Error, "some answers are errors, the others right;"),
     (Verdict::NoOpen, "the store says that it does not open;"),
-    (Verdict::Crash, "a panic, an end by a signal, 5 minutes or 8 GiB without an answer;"),
+    (Verdict::Crash, "a panic, an end by a signal, 60 seconds or 8 GiB without an answer;"),
     (Verdict::Wrong, "a wrong or old value, a key missing or back from its deletion, without a word."),
 ];
 

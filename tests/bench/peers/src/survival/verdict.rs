@@ -113,7 +113,7 @@ impl Cell {
                 let share = |count: usize| (count * 100 + counts.runs() / 2) / counts.runs().max(1);
                 let told = came
                     .iter()
-                    .map(|(verdict, count)| format!("{} {} %", verdict.name(), share(*count).clamp(1, 99)));
+                    .map(|(verdict, count)| format!("{} {}\u{a0}%", verdict.name(), share(*count).clamp(1, 99)));
                 told.collect::<Vec<_>>().join(", ")
             }
         }
