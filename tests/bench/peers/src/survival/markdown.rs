@@ -58,11 +58,27 @@ pub fn page(matrix: &Matrix) -> String {
             page.push('\n');
         }
     }
+    write_worst(&mut page, matrix);
     page.push_str("\n## What is hurt, and what is not alike\n");
     for subject in &matrix.subjects {
         let _ = writeln!(page, "- **{}**: {}. {}.", subject.name, subject.kind.note, subject.files);
     }
     page
+}
+
+/// The first run of each row that came to what must not come.
+fn write_worst(page: &mut String, matrix: &Matrix) {
+    page.push_str("\n## The first of each row that was wrong, or a crash\n");
+    for (subject, cells) in matrix.subjects.iter().zip(&matrix.cells) {
+        for (row, cell) in matrix.rows.iter().zip(cells) {
+            let Cell::Counted(counts) = cell else { continue };
+            for verdict in [Verdict::Wrong, Verdict::Crash] {
+                if let Some(why) = &counts.examples[verdict as usize] {
+                    let _ = writeln!(page, "- {}, {}: {}: {why}", subject.name, row.name, verdict.name());
+                }
+            }
+        }
+    }
 }
 
 fn write_head(page: &mut String, matrix: &Matrix) {

@@ -111,9 +111,9 @@ impl Cell {
             [(verdict, _)] => verdict.name().into(),
             _ => {
                 let share = |count: usize| (count * 100 + counts.runs() / 2) / counts.runs().max(1);
-                let told = came
-                    .iter()
-                    .map(|(verdict, count)| format!("{} {}\u{a0}%", verdict.name(), share(*count).clamp(1, 99)));
+                let told = came.iter().map(|(verdict, count)| {
+                    format!("{} {}\u{a0}%", verdict.name(), share(*count).clamp(1, 99))
+                });
                 told.collect::<Vec<_>>().join(", ")
             }
         }
