@@ -11,9 +11,9 @@ use super::{
 const STYLE: &str = "\
 body{font:15px/1.5 system-ui,sans-serif;max-width:86rem;margin:2rem auto;padding:0 1rem;color:#1b2733;background:#fff}\
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2.5rem}.note{color:#5b6b7a;max-width:60rem}\
-.wide{overflow-x:auto}table{border-collapse:separate;border-spacing:2px;font-size:12px;line-height:1.3}\
+.wide{overflow-x:auto}table{border-collapse:separate;border-spacing:2px;font-size:11.5px;line-height:1.3}\
 th{font-weight:600;text-align:left;vertical-align:bottom;padding:.3rem .4rem}\
-td{padding:.3rem .4rem;min-width:4.6rem;vertical-align:top;border-radius:3px}\
+td{padding:.3rem .25rem;min-width:4.2rem;vertical-align:top;border-radius:3px}\
 th:first-child{position:sticky;left:0;background:#fff;min-width:8rem;max-width:10rem;vertical-align:top}\
 td b{display:block;font-weight:600;white-space:nowrap}td i{display:block;height:4px;border-radius:2px;margin-top:3px}\
 .right{background:#d3efdf;color:#0d5230}.error{background:#e3e9ee;color:#33434f}.open{background:#fbe6c4;color:#6b4300}\
