@@ -14,7 +14,7 @@ pub(crate) const HELP: &str = "cargo xtask nightly [PART] [--seed N] [--minutes 
 Runs one long part, or all of them one after the other. The seed (today's day number when none is given)
 is printed and reaches the tests as RESILVER_SEED; the minutes (10) as RESILVER_MINUTES, and as
 PROPTEST_CASES in proportion. --list names the parts. With --write, `counts` writes the record it is
-compared to.";
+compared to. RESILVER_NIGHTLY names another toolchain for `races` than `nightly`; it needs rust-src.";
 
 /// A long part: its name, what it proves, and the words for cargo, or none if it is [`counts`] or [`races`].
 struct Part {
