@@ -64,6 +64,11 @@ impl Watch {
         self.lossy.lock().iter().copied().collect()
     }
 
+    /// Counts a table among those of which reads lost pages.
+    pub(crate) fn suspect(&self, tree: TreeId, table: FileId) {
+        self.lossy.lock().insert((tree, table));
+    }
+
     fn count(&self, evidence: &Evidence) {
         let Counts { transient, corrected, bits, copied, rebuilt, supplied, lost } = &self.counts;
         transient.fetch_add(evidence.transient, Relaxed);

@@ -36,7 +36,7 @@ pub(crate) const DEFAULT_KEYSPACE: &str = "default";
 /// ```
 #[derive(Debug)]
 pub struct Db {
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     default: Keyspace,
     threads: Mutex<Threads>,
 }
@@ -321,12 +321,18 @@ impl Db {
     }
 
     /// How the store is, by what is known of it: one verdict, the reasons, and what to do. No page is read for it
-    /// but the ledger's; [`health_as_verified`](Self::health_as_verified) knows more.
+    /// but the ledger's, and those of tables that lost something, as by [`losses`](Self::losses);
+    /// [`health_as_verified`](Self::health_as_verified) knows more.
     ///
     /// # Errors
     /// If the store is closed.
     pub fn health(&self) -> Result<Health, Error> {
         self.engine.health()
+    }
+
+    /// As [`health`](Self::health), and no table is read for it.
+    pub(crate) fn health_at_a_glance(&self) -> Result<Health, Error> {
+        self.engine.health_at_a_glance()
     }
 
     /// How the store is, by a look at every page of it, which [`verify`](crate::verify) took before it was opened.

@@ -1,7 +1,8 @@
 //! How a store is: one verdict, the reasons for it in plain words, and what to do.
 //!
 //! Facts are gathered here, from hints, the ledger and the files' geometry, or from a look at every page; what
-//! follows from them is decided in [`judging`] alone. Nothing on the disk is read but the ledger.
+//! follows from them is decided in [`judging`] alone. Nothing on the disk is read but the ledger, and tables that lost
+//! something, so that it is named by its keys; [at a glance](Engine::health_at_a_glance) not even those.
 
 mod judging;
 mod reason;
@@ -15,10 +16,10 @@ use page_ecc::{Geometry, PageNo};
 pub(crate) use self::judging::{Facts, FileFacts, judge};
 pub use self::{reason::Reason, trend::Trend};
 use crate::{
-    Error, Event, EventKind, FileKind, Ledger, Outcome, PageState, Verified,
+    Error, Event, EventKind, FileKind, Ledger, LostKeys, Outcome, PageState, Verified,
     engine::Engine,
     healing::{MANIFEST, file_name},
-    ledger::now,
+    ledger::{now, union},
     system::SYSTEM_KEYSPACE,
 };
 
@@ -119,6 +120,15 @@ struct Known {
     tree: TreeId,
     kind: FileKind,
     geometry: Option<Geometry>,
+    /// Whether it is a table of a keyspace of a user's.
+    is_of_user: bool,
+}
+
+/// What is known of lost keys.
+enum Losses<'a> {
+    Named(&'a [LostKeys]),
+    /// No table was read for it.
+    Counted,
 }
 
 impl Known {
@@ -132,16 +142,30 @@ impl Known {
 }
 
 impl Engine {
-    /// How the store is, by what is known of it.
+    /// How the store is, by what is known of it: of tables that lost something, by the keys that are lost.
     pub(crate) fn health(&self) -> Result<Health, Error> {
         let ledger = self.ledger()?;
-        let mut facts = self.facts(&ledger);
+        let losses = self.losses()?;
+        self.health_by(&ledger, &Losses::Named(&losses))
+    }
+
+    /// As [`health`](Self::health), and no table is read for it.
+    pub(crate) fn health_at_a_glance(&self) -> Result<Health, Error> {
+        self.health_by(&self.ledger()?, &Losses::Counted)
+    }
+
+    fn health_by(&self, ledger: &Ledger, losses: &Losses<'_>) -> Result<Health, Error> {
+        let mut facts = self.facts(ledger, losses);
         let mut files = self.known_files();
+        let on_record = lost_on_record(&ledger.events);
+        let lost_of = |name: &Arc<str>, file: &Known, is_noted: bool| match losses {
+            Losses::Named(losses) if file.is_of_user => lost_pages(losses, name),
+            _ => on_record.get(name).copied().unwrap_or_default().max(u64::from(is_noted)),
+        };
         for hint in self.store.hints().snapshot() {
             let name = file_name(hint.tree, hint.file);
             let Some(file) = files.remove(&name) else { continue };
-            let lost = lost_on_record(&ledger.events, &name);
-            let lost = lost.max(u64::from(hint.causes.contains(&HintCause::Lost)));
+            let lost = lost_of(&name, &file, hint.causes.contains(&HintCause::Lost));
             let (left, of) = file.margin(&hint.pages, true);
             let wrong = hint.pages.iter().map(|(_, count)| count).sum::<u64>().max(1);
             facts.files.push(FileFacts {
@@ -153,7 +177,7 @@ impl Engine {
         }
         for (name, file) in files {
             // Healing may be off, and nothing noted; what a read could not have is on record all the same.
-            let lost = lost_on_record(&ledger.events, &name);
+            let lost = lost_of(&name, &file, false);
             let margin = file.margin(&[], lost > 0);
             facts.files.push(FileFacts { lost, wrong: lost, ..self.file_facts(name, &file, margin) });
         }
@@ -162,8 +186,8 @@ impl Engine {
 
     /// How the store is, by a look at every page of it.
     pub(crate) fn health_as_verified(&self, verified: &Verified) -> Result<Health, Error> {
-        let ledger = self.ledger()?;
-        let mut facts = self.facts(&ledger);
+        let (ledger, losses) = (self.ledger()?, self.losses()?);
+        let mut facts = self.facts(&ledger, &Losses::Named(&losses));
         facts.log_losses = verified.log_losses.iter().map(|loss| loss.to_string().into()).collect();
         facts.is_every_page_seen = true;
         let mut wrong = BTreeMap::<&str, (Vec<(u64, u64)>, u64)>::new();
@@ -176,7 +200,7 @@ impl Engine {
         for seen in &verified.seen {
             let is_own = seen.keyspace.as_deref() == Some(SYSTEM_KEYSPACE);
             let tree = system.filter(|_| is_own).unwrap_or(TreeId::STORE);
-            let file = Known { tree, kind: seen.kind, geometry: seen.geometry };
+            let file = Known { tree, kind: seen.kind, geometry: seen.geometry, is_of_user: !is_own };
             let (pages, lost) = wrong.remove(&*seen.name).unwrap_or_default();
             let margin = file.margin(&pages, !pages.is_empty());
             let wrong = pages.len() as u64;
@@ -185,15 +209,23 @@ impl Engine {
         Ok(judge(facts))
     }
 
-    fn facts(&self, ledger: &Ledger) -> Facts {
-        let stats = self.store.stats();
-        let others = stats.keyspaces.iter().filter(|keyspace| *keyspace.name != *SYSTEM_KEYSPACE);
-        let marked = others.flat_map(|keyspace| &keyspace.levels).map(|level| level.losses).sum();
+    fn facts(&self, ledger: &Ledger, losses: &Losses<'_>) -> Facts {
+        let lost_keys = match losses {
+            Losses::Named(losses) => {
+                (losses.len() as u64, losses.first().map(|loss| loss.to_string().into()).unwrap_or_default())
+            }
+            Losses::Counted => {
+                let stats = self.store.stats();
+                let others = stats.keyspaces.iter().filter(|keyspace| *keyspace.name != *SYSTEM_KEYSPACE);
+                let marked = others.flat_map(|keyspace| &keyspace.levels).map(|level| level.losses).sum();
+                (marked, "`losses` names it".into())
+            }
+        };
         Facts {
             now: now(),
             events: ledger.events.clone(),
             is_ledger_whole: ledger.damage.is_none(),
-            loss_markers: marked,
+            lost_keys,
             log_losses: log_losses(&ledger.events),
             heals_itself: self.store.hints().is_enabled(),
             ..Facts::default()
@@ -208,13 +240,16 @@ impl Engine {
 
     /// Every file of the store by its name; the manifest as one.
     fn known_files(&self) -> BTreeMap<Arc<str>, Known> {
+        let system = self.store.tree_named(SYSTEM_KEYSPACE).map(|(tree, _)| tree);
         let tables = self.store.tables().into_iter().map(|stored| {
             let geometry = Some(*stored.table.descriptor.geometry());
-            let known = Known { tree: stored.tree, kind: FileKind::Table, geometry };
+            let is_of_user = system != Some(stored.tree);
+            let known = Known { tree: stored.tree, kind: FileKind::Table, geometry, is_of_user };
             (file_name(stored.tree, stored.table.id), known)
         });
         let of_store = |file: FileId, kind| {
-            (file_name(TreeId::STORE, file), Known { tree: TreeId::STORE, kind, geometry: None })
+            let known = Known { tree: TreeId::STORE, kind, geometry: None, is_of_user: false };
+            (file_name(TreeId::STORE, file), known)
         };
         let segments = self.segments().into_iter().map(|segment| FileId::new(segment.number.get()));
         let segments = segments.map(|file| of_store(file, FileKind::Log));
@@ -228,12 +263,26 @@ fn log_losses(events: &[Event]) -> Vec<Arc<str>> {
     met.map(|event| event.note.clone()).collect()
 }
 
-/// Pages of a file that nothing brought back when last something was said of it.
-fn lost_on_record(events: &[Event], file: &str) -> u64 {
-    let of_file = events.iter().rev().filter(|event| *event.file == *file && event.kind != EventKind::Open);
-    let mut decisive = of_file.filter(|event| event.outcome == Outcome::Lost || event.outcome.is_healed());
-    let last = decisive.next().filter(|event| event.outcome == Outcome::Lost);
-    last.map_or(0, |event| event.evidence.lost.max(1))
+/// Of each file of which pages are lost by what was last said of it: how many nothing brought back.
+pub(crate) fn lost_on_record(events: &[Event]) -> BTreeMap<Arc<str>, u64> {
+    let mut last = BTreeMap::new();
+    for event in events.iter().filter(|event| event.kind != EventKind::Open) {
+        if event.outcome == Outcome::Lost {
+            last.insert(event.file.clone(), event.evidence.lost.max(1));
+        } else if event.outcome.is_healed() {
+            last.remove(&event.file);
+        }
+    }
+    last
+}
+
+/// Pages of a file that hold keys which are lost.
+fn lost_pages(losses: &[LostKeys], file: &str) -> u64 {
+    let pages = losses.iter().filter(|loss| *loss.file == *file).flat_map(|loss| loss.pages.iter());
+    union(pages.map(|run| (run.start.get(), run.end.get() - run.start.get())).collect())
+        .iter()
+        .map(|(_, count)| count)
+        .sum()
 }
 
 /// Time between two moments since 1970, in words.

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     ops::{Bound, RangeBounds},
     path::PathBuf,
     sync::Arc,
@@ -14,16 +15,37 @@ use lsm_core::{AcceptStep, FileId, KnownLoss, TreeId};
 use page_ecc::PageRanges;
 
 use crate::{
-    Error,
+    Error, Event, EventKind, Outcome,
     engine::{Engine, WAIT_FOR_JOBS},
     healing::file_name,
+    health::lost_on_record,
+    ledger::Take,
     system::SYSTEM_KEYSPACE,
 };
+
+/// Bytes of a key that a line shows.
+const KEY_SHOWN_MAX: usize = 40;
 
 /// Keys of which something may be lost, and where it was lost.
 ///
 /// A read of such a key fails, unless something newer than [`seq_high`](Self::seq_high) was written to it. See
 /// [`Db::losses`](crate::Db::losses).
+///
+/// ```
+/// use std::ops::Bound;
+/// use resilver::LostKeys;
+/// let lost = LostKeys {
+///     keyspace: "users".into(),
+///     lower: Bound::Included("anna".into()),
+///     upper: Bound::Excluded("bert".into()),
+///     seq_low: 12,
+///     seq_high: 90,
+///     file: "000007.table".into(),
+///     pages: Default::default(),
+/// };
+/// assert!(lost.holds(b"arno") && !lost.holds(b"bert"));
+/// assert_eq!(lost.to_string(), "users: \"anna\" up to \"bert\", changes 12 to 90");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostKeys {
     /// The keyspace.
@@ -63,6 +85,34 @@ impl LostKeys {
     }
 }
 
+impl fmt::Display for LostKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.keyspace)?;
+        match &self.lower {
+            Bound::Unbounded => f.write_str("the first key")?,
+            Bound::Included(key) => write!(f, "{}", ShownKey(key))?,
+            Bound::Excluded(key) => write!(f, "behind {}", ShownKey(key))?,
+        }
+        match &self.upper {
+            Bound::Unbounded => f.write_str(" and everything behind it")?,
+            Bound::Included(key) => write!(f, " up to and with {}", ShownKey(key))?,
+            Bound::Excluded(key) => write!(f, " up to {}", ShownKey(key))?,
+        }
+        write!(f, ", changes {} to {}", self.seq_low, self.seq_high)
+    }
+}
+
+/// As much of a key as a line has room for.
+struct ShownKey<'a>(&'a [u8]);
+
+impl fmt::Display for ShownKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.len().min(KEY_SHOWN_MAX)];
+        let rest = if shown.len() < self.0.len() { ".." } else { "" };
+        write!(f, "\"{}{rest}\"", shown.escape_ascii())
+    }
+}
+
 impl Engine {
     pub(crate) fn tree_names(&self) -> BTreeMap<TreeId, Arc<str>> {
         let catalog = self.store.keeper().catalog();
@@ -73,6 +123,7 @@ impl Engine {
     /// What is known to be lost of what users wrote.
     pub(crate) fn losses(&self) -> Result<Vec<LostKeys>, Error> {
         self.check_open()?;
+        self.suspect_on_record()?;
         let names = self.tree_names();
         let known = self.store.losses()?.into_iter();
         Ok(known.filter_map(|known| Some(LostKeys::of(names.get(&known.tree)?, known))).collect())
@@ -93,19 +144,50 @@ impl Engine {
         upper: Bound<Bytes>,
     ) -> Result<Vec<LostKeys>, Error> {
         self.log()?;
+        self.suspect_on_record()?;
         let names = self.tree_names();
         let name = names.get(&tree).ok_or(lsm_core::Error::NoTree { tree })?;
-        let accepted = self.give_up(tree, lower, upper)?;
+        // The ledger is needed for what follows, and may have lost something itself.
         self.forget_lost_memory()?;
-        if accepted.is_empty() {
+        let known = self.store.accept(tree, lower.clone(), upper.clone())?.known(&|| self.bell.is_over())?;
+        if known.is_empty() {
             return Err(Error::NotLost { keyspace: name.clone() });
         }
+        self.record_acceptance(known.into_iter().map(|known| LostKeys::of(name, known)).collect())?;
+        let accepted = self.give_up(tree, lower, upper)?;
         self.store.forget_gone_hints()?;
         self.store.sweep()?;
         for loss in &accepted {
             log::warn!("{name}: what {} lost up to {} was given up", loss.table, loss.seq_high);
         }
         Ok(accepted.into_iter().map(|known| LostKeys::of(name, known)).collect())
+    }
+
+    /// Has tables looked at which lost pages by what the ledger says: with healing off, nothing else remembers it.
+    fn suspect_on_record(&self) -> Result<(), Error> {
+        let on_record = lost_on_record(&self.ledger()?.events);
+        if on_record.is_empty() {
+            return Ok(());
+        }
+        let tables = self.store.tables().into_iter();
+        for stored in tables.filter(|stored| on_record.contains_key(&file_name(stored.tree, stored.table.id)))
+        {
+            self.store.suspect(stored.tree, stored.table.id);
+        }
+        Ok(())
+    }
+
+    /// Puts on record, durably and before anything is changed, that somebody gives up these. A ledger that cannot be
+    /// written stands in nobody's way.
+    fn record_acceptance(&self, given_up: Vec<LostKeys>) -> Result<(), Error> {
+        let Some(first) = given_up.first() else { return Ok(()) };
+        let note = match given_up.len() {
+            1 => first.to_string(),
+            count => format!("{count} ranges, among them {first}"),
+        };
+        self.record(Event::new(EventKind::LossAccepted, Outcome::Accepted).with_note(note));
+        self.write_ledger(Take::All);
+        self.sync()
     }
 
     /// Gives up what the keyspace of the store's own lost: its records are worth nothing once some are missing.

@@ -43,7 +43,7 @@ impl Db {
     /// # Errors
     /// If the store is closed.
     pub fn measure(&self, meter: &mut dyn Meter) -> Result<(), Error> {
-        let (stats, health) = (self.stats(), self.health()?);
+        let (stats, health) = (self.stats(), self.health_at_a_glance()?);
         let ledger = self.ledger()?;
         meter.gauge("resilver_health", &[("verdict", health.verdict.name())], health.verdict as u64);
         meter.gauge("resilver_newest_seq", &[], stats.newest_seq);

@@ -9,8 +9,8 @@ use std::{
 
 use lsm_io::{ByteLen, Damage, FaultFs, FaultPlan, FileOffset, Fs, MemFs, Rot};
 use resilver::{
-    AutoHeal, Background, Db, Error, HealMode, Healing, Options, PatrolOptions, Scan, Scheme, ScrubControl,
-    Snapshot,
+    AutoHeal, Background, Db, Error, EventKind, HealMode, Healing, LostKeys, Options, PatrolOptions, Reason,
+    Scan, Scheme, ScrubControl, Snapshot, Verdict,
 };
 
 /// How many keys of their own stand to the left and right of the one that matters.
@@ -299,4 +299,43 @@ fn a_checkpoint_takes_losses_along() {
     for dir in ["/before", "/after"] {
         check_lost(&options(&fs).open(dir).unwrap(), &[], dir);
     }
+}
+
+/// The name of the verdict, and of the reasons.
+fn health(db: &Db) -> (Verdict, Vec<&'static str>) {
+    let health = db.health().unwrap();
+    (health.verdict, health.reasons.iter().map(Reason::name).filter(|name| *name != "unlooked").collect())
+}
+
+#[test]
+fn a_verdict_of_loss_ends_once_the_loss_is_given_up_and_the_ledger_says_who_did_it() {
+    for auto_heal in [AutoHeal::On, AutoHeal::Off] {
+        let (fs, db, snapshots) = lost_newest(Newest::Put, Depth::OverMerged);
+        drop(snapshots);
+        db.set_auto_heal(auto_heal);
+        assert!(db.get(KEY).is_err());
+        assert_eq!(health(&db), (Verdict::DataLoss, vec!["lost", "keys_lost"]));
+        db.close().unwrap();
+        // The ledger remembers it if nothing else does.
+        let db = options(&fs).auto_heal(auto_heal).open("/store").unwrap();
+        assert_eq!(health(&db).0, Verdict::DataLoss);
+        db.compact().unwrap();
+        assert_eq!(health(&db), (Verdict::DataLoss, vec!["keys_lost"]));
+        let one = db.default_keyspace().accept_loss(Bound::Included(KEY), Bound::Included(KEY)).unwrap();
+        assert_eq!(health(&db), (Verdict::DataLoss, vec!["keys_lost", "given_up"]));
+        accept_rest(&db);
+        assert_eq!(health(&db), (Verdict::Healed, vec!["given_up"]), "{auto_heal:?}");
+        db.close().unwrap();
+        let db = options(&fs).open("/store").unwrap();
+        assert_eq!(health(&db), (Verdict::Healed, vec!["given_up"]));
+        let events = db.ledger().unwrap().events;
+        let given_up: Vec<_> = events.iter().filter(|event| event.kind == EventKind::LossAccepted).collect();
+        assert_eq!(given_up.len(), 2, "a line each: {given_up:?}");
+        assert_eq!(*given_up[0].note, format!("{}", LostKeys { seq_low: one[0].seq_low, ..one[0].clone() }));
+        assert!(given_up[1].note.contains("ranges, among them default: "), "{}", given_up[1].note);
+    }
+}
+
+fn accept_rest(db: &Db) {
+    db.default_keyspace().accept_loss(Bound::Unbounded, Bound::Unbounded).unwrap();
 }

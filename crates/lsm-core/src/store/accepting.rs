@@ -81,6 +81,18 @@ impl Store {
 }
 
 impl Accepting<'_> {
+    /// What is known to be lost within the range, before anything of it is given up.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); nothing is changed.
+    pub fn known(&mut self, should_stop: &dyn Fn() -> bool) -> Result<Vec<KnownLoss>, Error> {
+        let version = self.tree.view().version.clone();
+        let losses = self.losses(&version, should_stop)?;
+        self.check_snapshots(&losses)?;
+        let metas: BTreeMap<FileId, _> = version.tables().map(|(_, _, table)| (table.id, table)).collect();
+        Ok(losses.iter().filter_map(|loss| Some(loss.told(self.tree.id, metas.get(&loss.table)?))).collect())
+    }
+
     /// Writes the next table anew.
     ///
     /// # Errors
@@ -89,10 +101,10 @@ impl Accepting<'_> {
     pub fn step(&mut self, should_stop: &(dyn Fn() -> bool + Sync)) -> Result<AcceptStep, Error> {
         let version = self.tree.view().version.clone();
         let losses = self.losses(&version, should_stop)?;
-        let Some(newest) = losses.iter().map(|loss| loss.upto).max() else { return Ok(AcceptStep::Done) };
-        if let Some(snapshot) = self.store.oldest_snapshot().filter(|snapshot| *snapshot < newest) {
-            return Err(Error::HeldBySnapshot { snapshot, newest });
+        if losses.is_empty() {
+            return Ok(AcceptStep::Done);
         }
+        self.check_snapshots(&losses)?;
         let runs: Vec<_> =
             version.all_runs().map(|(level, run)| (Place { level, run: run.no() }, run)).collect();
         for (place, run) in runs.into_iter().rev() {
@@ -104,6 +116,15 @@ impl Accepting<'_> {
         }
         // The version changed under the losses; look again.
         Ok(AcceptStep::Went)
+    }
+
+    /// That nobody holds a snapshot which may see what is to go.
+    fn check_snapshots(&self, losses: &[GivenUp]) -> Result<(), Error> {
+        let Some(newest) = losses.iter().map(|loss| loss.upto).max() else { return Ok(()) };
+        match self.store.oldest_snapshot().filter(|snapshot| *snapshot < newest) {
+            Some(snapshot) => Err(Error::HeldBySnapshot { snapshot, newest }),
+            None => Ok(()),
+        }
     }
 
     /// What was accepted, as far as it was within the range.
@@ -225,14 +246,18 @@ impl Accepting<'_> {
             Acceptance::new(&self.order, over.map(|loss| (loss.span.clone(), loss.upto)).collect());
         let compaction = Compaction { tree: self.tree.clone(), job, claim, accepted };
         self.store.run_compaction(compaction, &Alone, should_stop)?;
-        for loss in losses.iter().filter(|loss| loss.table == table.id) {
-            let whole = TableLoss::whole(self.tree.id, table);
-            let mut known = KnownLoss::of(&whole, table);
-            let range = loss.span.range_like(&whole.marker());
-            (known.lower, known.upper, known.seq_high) = (range.lower, range.upper, loss.upto);
-            self.accepted.push(known);
-        }
+        let of_it = losses.iter().filter(|loss| loss.table == table.id);
+        self.accepted.extend(of_it.map(|loss| loss.told(self.tree.id, table)));
         Ok(AcceptStep::Went)
+    }
+}
+
+impl GivenUp {
+    fn told(&self, tree: TreeId, table: &Arc<TableMeta>) -> KnownLoss {
+        let whole = TableLoss::whole(tree, table);
+        let range = self.span.range_like(&whole.marker());
+        let known = KnownLoss::of(&whole, table);
+        KnownLoss { lower: range.lower, upper: range.upper, seq_high: self.upto, ..known }
     }
 }
 

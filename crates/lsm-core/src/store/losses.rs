@@ -92,6 +92,12 @@ impl Store {
         Ok(losses)
     }
 
+    /// Has a table looked at whenever [`losses`](Self::losses) are asked for: somebody knows that pages of it were
+    /// lost before the store was opened.
+    pub fn suspect(&self, tree: TreeId, table: FileId) {
+        self.watch.suspect(tree, table);
+    }
+
     pub(super) fn suspects(&self) -> Result<Suspects, Error> {
         let hinted = self.hints.snapshot().into_iter().map(|hint| (hint.tree, hint.file));
         let files = hinted.chain(self.watch.lossy()).collect();

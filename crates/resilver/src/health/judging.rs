@@ -23,7 +23,8 @@ pub(crate) struct Facts {
     pub(crate) files: Vec<FileFacts>,
     /// What the log lost, in words.
     pub(crate) log_losses: Vec<Arc<str>>,
-    pub(crate) loss_markers: u64,
+    /// How many ranges of keys are lost, and one of them in words.
+    pub(crate) lost_keys: (u64, Arc<str>),
     pub(crate) heals_itself: bool,
     /// Whether each page was looked at just now.
     pub(crate) is_every_page_seen: bool,
@@ -74,8 +75,9 @@ fn losses(facts: &Facts, reasons: &mut Vec<Reason>) {
     reasons.extend(lost.take(NAMED_MAX));
     let from_log = facts.log_losses.iter().take(NAMED_MAX);
     reasons.extend(from_log.map(|what| Reason::LogLost { what: what.clone() }));
-    if facts.loss_markers > 0 {
-        reasons.push(Reason::Marked { ranges: facts.loss_markers });
+    let (ranges, first) = &facts.lost_keys;
+    if *ranges > 0 {
+        reasons.push(Reason::KeysLost { ranges: *ranges, first: first.clone() });
     }
 }
 
@@ -108,11 +110,22 @@ fn history(facts: &Facts, reasons: &mut Vec<Reason>) {
     if transient >= UNSTEADY_MIN {
         reasons.push(Reason::Unsteady { pages: transient });
     }
-    let wrong = lately(MONTH_DAYS).filter(|event| event.is_damage());
-    let is_right = facts.files.iter().all(|file| file.wrong == 0);
-    if let Some(last) = wrong.map(|event| event.at).max().filter(|_| is_right) {
-        let month = Trend::pages_since(&facts.events, facts.now, MONTH_DAYS);
+    let given_up = || lately(MONTH_DAYS).filter(|event| event.kind == EventKind::LossAccepted);
+    let last_given_up = given_up().max_by_key(|event| event.at);
+    // What was lost and given up since is not right again.
+    let is_gone = |event: &Event| {
+        event.evidence.lost > 0 && last_given_up.is_some_and(|given_up| given_up.at >= event.at)
+    };
+    let wrong: Vec<Event> =
+        lately(MONTH_DAYS).filter(|event| event.is_damage() && !is_gone(event)).cloned().collect();
+    let is_right = facts.files.iter().all(|file| file.wrong == 0) && facts.lost_keys.0 == 0;
+    if let Some(last) = wrong.iter().map(|event| event.at).max().filter(|_| is_right) {
+        let month = Trend::pages_since(&wrong, facts.now, MONTH_DAYS);
         reasons.push(Reason::Healed { pages: month, last, now: facts.now });
+    }
+    if let Some(last) = last_given_up {
+        let (times, what) = (given_up().count() as u64, last.note.clone());
+        reasons.push(Reason::GivenUp { times, what, last: last.at, now: facts.now });
     }
     let is_whole_pass = |event: &Event| event.kind == EventKind::Pass && event.outcome == Outcome::Complete;
     if !facts.is_every_page_seen && !lately(MONTH_DAYS).any(is_whole_pass) {
@@ -190,7 +203,16 @@ mod tests {
     fn what_is_not_of_a_file_decides_too() {
         let whole = || facts(vec![pass(1)], vec![]);
         check(Facts { is_ledger_whole: false, ..whole() }, Verdict::Degraded, &["ledger_damaged"]);
-        check(Facts { loss_markers: 2, ..whole() }, Verdict::DataLoss, &["marked_lost"]);
+        check(Facts { lost_keys: (2, "a".into()), ..whole() }, Verdict::DataLoss, &["keys_lost"]);
+        let given_up = Event::new(EventKind::LossAccepted, Outcome::Accepted);
+        let since = |days| facts(vec![pass(1), at(days, given_up.clone())], vec![file(0, 0, 4)]);
+        check(since(2), Verdict::Healed, &["given_up"]);
+        check(since(31), Verdict::Healthy, &[]);
+        check(
+            Facts { lost_keys: (1, "a".into()), ..since(2) },
+            Verdict::DataLoss,
+            &["keys_lost", "given_up"],
+        );
         check(Facts { log_losses: vec!["9".into()], ..whole() }, Verdict::DataLoss, &["log_lost"]);
         check(Facts { is_every_page_seen: true, events: vec![], ..whole() }, Verdict::Healthy, &[]);
         let transient = |count| Evidence { transient: count, ..Evidence::default() };
@@ -227,7 +249,11 @@ mod tests {
                 Reason::Lost { file: "f".into(), pages: 1 },
                 "1 page of f is lost, and with them what they held",
             ),
-            (Reason::Marked { ranges: 2 }, "2 ranges of keys are marked as lost"),
+            (Reason::KeysLost { ranges: 2, first: "x".into() }, "2 ranges of keys are lost, among them x"),
+            (
+                Reason::GivenUp { times: 1, what: "x".into(), last: NOW - DAY, now: NOW },
+                "a loss was given up once, the last 1 day ago: x",
+            ),
             (
                 Reason::Waiting { files: 1, pages: 3, heals_itself: true },
                 "3 pages of one file are wrong and can be put right",

@@ -27,10 +27,23 @@ pub enum Reason {
         /// Which.
         what: Arc<str>,
     },
-    /// Ranges of keys are marked as lost.
-    Marked {
+    /// Ranges of keys are lost.
+    KeysLost {
         /// How many.
         ranges: u64,
+        /// One of them, in words.
+        first: Arc<str>,
+    },
+    /// What was lost was given up.
+    GivenUp {
+        /// How often.
+        times: u64,
+        /// What was given up last, in words.
+        what: Arc<str>,
+        /// When, since 1970.
+        last: Duration,
+        /// Now, since 1970.
+        now: Duration,
     },
     /// Healing did not help.
     NotHealed {
@@ -85,14 +98,14 @@ impl Reason {
     #[must_use]
     pub const fn verdict(&self) -> Verdict {
         match self {
-            Self::Lost { .. } | Self::LogLost { .. } | Self::Marked { .. } => Verdict::DataLoss,
+            Self::Lost { .. } | Self::LogLost { .. } | Self::KeysLost { .. } => Verdict::DataLoss,
             Self::NotHealed { .. }
             | Self::Growing { .. }
             | Self::NoMargin { .. }
             | Self::Waiting { .. }
             | Self::Unsteady { .. }
             | Self::LedgerDamaged => Verdict::Degraded,
-            Self::Healed { .. } => Verdict::Healed,
+            Self::Healed { .. } | Self::GivenUp { .. } => Verdict::Healed,
             Self::Unlooked => Verdict::Healthy,
         }
     }
@@ -103,7 +116,8 @@ impl Reason {
         match self {
             Self::Lost { .. } => "lost",
             Self::LogLost { .. } => "log_lost",
-            Self::Marked { .. } => "marked_lost",
+            Self::KeysLost { .. } => "keys_lost",
+            Self::GivenUp { .. } => "given_up",
             Self::NotHealed { .. } => "not_healed",
             Self::Growing { .. } => "growing",
             Self::NoMargin { .. } => "no_margin",
@@ -120,14 +134,18 @@ impl Reason {
     pub const fn advice(&self) -> &'static str {
         match self {
             Self::Lost { .. } => {
-                "take these keys from a checkpoint or a backup; everything else is served. `resilver verify` names them"
+                "everything else is served; `resilver losses` names the keys once a read or a scrub has met the loss, \
+                 `resilver verify` the pages"
             }
             Self::LogLost { .. } => {
                 "restore from a checkpoint, or write again what came after the last backup"
             }
-            Self::Marked { .. } => {
-                "write these keys again from a backup, or accept the loss; until then reads of them say so"
+            Self::KeysLost { .. } => {
+                "reads of them fail, everything else is served: `resilver losses` lists them; take them from a \
+                 checkpoint or a backup, then give up what is lost with `resilver accept-loss`"
             }
+            Self::GivenUp { .. } => "there is nothing to do, unless a backup has what was given up",
+
             Self::NotHealed { .. } => {
                 "the medium may be failing there: run `resilver heal --mode rewrite`, and look at the disk"
             }
@@ -158,8 +176,14 @@ impl fmt::Display for Reason {
                 write!(f, "{} of {file} {} lost, and with them what they held", Pages(*pages), are(*pages))
             }
             Self::LogLost { what } => write!(f, "the log lost acknowledged writes: {what}"),
-            Self::Marked { ranges: 1 } => f.write_str("a range of keys is marked as lost"),
-            Self::Marked { ranges } => write!(f, "{ranges} ranges of keys are marked as lost"),
+            Self::KeysLost { ranges: 1, first } => write!(f, "a range of keys is lost: {first}"),
+            Self::KeysLost { ranges, first } => {
+                write!(f, "{ranges} ranges of keys are lost, among them {first}")
+            }
+            Self::GivenUp { times, what, last, now } => {
+                let times = if *times == 1 { "once".into() } else { format!("{times} times") };
+                write!(f, "a loss was given up {times}, the last {}: {what}", super::ago(*now, *last))
+            }
             Self::NotHealed { file, failures } => {
                 write!(f, "{file} could not be healed, though it was tried {failures} times")
             }

@@ -60,6 +60,8 @@ pub enum EventKind {
     Repair,
     /// Somebody who decided to do without what is lost.
     LossAccepted,
+    /// The quarantine, where damaged files are kept.
+    Quarantine,
 }
 
 /// What came of it.
@@ -92,12 +94,22 @@ pub enum Outcome {
     Cancelled,
     /// What was lost was let go.
     Accepted,
+    /// A file that was kept was removed.
+    Released,
 }
 
 impl EventKind {
     /// Every kind, in the order of their tags from 1 on.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Open, Self::Read, Self::Scrub, Self::Heal, Self::Pass, Self::Repair, Self::LossAccepted];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Open,
+        Self::Read,
+        Self::Scrub,
+        Self::Heal,
+        Self::Pass,
+        Self::Repair,
+        Self::LossAccepted,
+        Self::Quarantine,
+    ];
 
     /// A word for programs.
     #[must_use]
@@ -110,13 +122,19 @@ impl EventKind {
             Self::Pass => "pass",
             Self::Repair => "repair",
             Self::LossAccepted => "loss_accepted",
+            Self::Quarantine => "quarantine",
         }
+    }
+
+    /// Whether each event of it is a line of its own, however many are alike: somebody did something.
+    pub(crate) const fn is_deed(self) -> bool {
+        matches!(self, Self::Pass | Self::Repair | Self::LossAccepted | Self::Quarantine)
     }
 }
 
 impl Outcome {
     /// Every outcome, in the order of their tags from 1 on.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Answered,
         Self::Lost,
         Self::Noted,
@@ -128,6 +146,7 @@ impl Outcome {
         Self::Complete,
         Self::Cancelled,
         Self::Accepted,
+        Self::Released,
     ];
 
     /// A word for programs.
@@ -145,6 +164,7 @@ impl Outcome {
             Self::Complete => "complete",
             Self::Cancelled => "cancelled",
             Self::Accepted => "accepted",
+            Self::Released => "released",
         }
     }
 
@@ -340,6 +360,7 @@ impl fmt::Display for Outcome {
             Self::Complete => "complete",
             Self::Cancelled => "ended early",
             Self::Accepted => "let go",
+            Self::Released => "removed",
         })
     }
 }

@@ -3,8 +3,8 @@
 //! | at | len | field     | meaning                                                                        |
 //! |---:|----:|-----------|--------------------------------------------------------------------------------|
 //! |  0 |   1 | version   | 1                                                                              |
-//! |  1 |   1 | kind      | 1 open, 2 read, 3 scrub, 4 heal, 5 pass, 6 repair, 7 loss accepted             |
-//! |  2 |   1 | outcome   | 1 answered, 2 lost, 3 noted, 4 left, 5 healed, 6 rewritten, 7 refused, 8 failed, 9 complete, 10 cancelled, 11 accepted |
+//! |  1 |   1 | kind      | 1 open, 2 read, 3 scrub, 4 heal, 5 pass, 6 repair, 7 loss accepted, 8 quarantine |
+//! |  2 |   1 | outcome   | 1 answered, 2 lost, 3 noted, 4 left, 5 healed, 6 rewritten, 7 refused, 8 failed, 9 complete, 10 cancelled, 11 accepted, 12 released |
 //! |  3 |   1 | ranges    | of pages, at most 32                                                           |
 //! |  4 |   8 | at        | milliseconds since 1970                                                        |
 //! | 12 |   4 | times     | how often the same was met                                                     |
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn what_no_writer_writes_is_no_event() {
         let bytes = event().encode();
-        for (at, byte) in [(0, 2), (1, 0), (1, 8), (2, 0), (2, 12), (3, 33), (3, 1), (72, 9), (74, 0xFF)] {
+        for (at, byte) in [(0, 2), (1, 0), (1, 9), (2, 0), (2, 13), (3, 33), (3, 1), (72, 9), (74, 0xFF)] {
             let mut other = bytes.clone();
             other[at] = byte;
             assert_eq!(Event::decode(&other), None, "{byte} at {at}");

@@ -62,7 +62,7 @@ impl Pending {
         }
         let is_recent = self.is_recent(&event);
         let is_alike = |known: &&mut Event| sameness(known) == sameness(&event);
-        let same = self.events.iter_mut().find(is_alike).filter(|known| known.kind != EventKind::Pass);
+        let same = self.events.iter_mut().find(is_alike).filter(|known| !known.kind.is_deed());
         if let Some(known) = same {
             let is_known = event.says_no_more_than(&known.pages);
             known.absorb(&event);
@@ -77,6 +77,9 @@ impl Pending {
     }
 
     fn is_recent(&self, event: &Event) -> bool {
+        if event.kind.is_deed() {
+            return false;
+        }
         let recent = self.recent.get(&sameness(event));
         recent.is_some_and(|(at, pages)| {
             event.at.saturating_sub(*at) < REPEATED && event.says_no_more_than(pages)
@@ -114,7 +117,7 @@ impl Pending {
     }
 
     fn remember(&mut self, event: &Event, now: Duration) {
-        if event.kind == EventKind::Pass {
+        if event.kind.is_deed() {
             return;
         }
         if self.recent.len() >= RECENT_MAX {
