@@ -138,14 +138,14 @@ impl Search<'_> {
     }
 }
 
-fn compare_starts(order: &KeyOrder, a: &Bound<Bytes>, b: &Bound<Bytes>) -> Ordering {
+pub(crate) fn compare_starts(order: &KeyOrder, a: &Bound<Bytes>, b: &Bound<Bytes>) -> Ordering {
     let (Some((a, a_later)), Some((b, b_later))) = (place(a), place(b)) else {
         return place(a).is_some().cmp(&place(b).is_some());
     };
     order.compare(a, b).then(a_later.cmp(&b_later))
 }
 
-fn compare_ends(order: &KeyOrder, a: &Bound<Bytes>, b: &Bound<Bytes>) -> Ordering {
+pub(crate) fn compare_ends(order: &KeyOrder, a: &Bound<Bytes>, b: &Bound<Bytes>) -> Ordering {
     let (Some((a, a_earlier)), Some((b, b_earlier))) = (place(a), place(b)) else {
         return place(b).is_some().cmp(&place(a).is_some());
     };

@@ -196,7 +196,7 @@ fn range_deletes(
             return Ok(Vec::new());
         }
     };
-    table.losses().iter().for_each(|loss| log.note(loss.clone()));
+    table.losses().all().iter().for_each(|loss| log.note(loss.clone()));
     let is_seen = |range: &&RangeEntry| range.seq_high <= snapshot;
     Ok(table.range_deletes().filter(is_seen).cloned().collect())
 }

@@ -46,6 +46,7 @@ mod entry_cursor;
 mod examiner;
 mod iter;
 mod loss;
+mod loss_index;
 mod mem_source;
 mod merge_cursor;
 mod pins;

@@ -1,7 +1,7 @@
 //! The range deletes and loss markers of a merge: which versions they cover, and which of them go on.
 //!
 //! Invariants: a range delete goes on unless a newer one of its stripe covers it, or it belongs to the oldest
-//! stripe and nothing older lies below. Loss markers always go on. What goes on covers exactly what it
+//! stripe and nothing older lies below. Loss markers always go on, at most a fixed number of them. What goes on covers exactly what it
 //! covered; pieces that an earlier cut had parted are one again.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,9 @@ use crate::{
     key_span::{Edge, Span, SpanSet},
     retention::{Floor, Retention},
 };
+
+/// A merge writes at most so many loss markers: of more, neighbours become one, with the keys between them.
+const MARKERS_MAX: usize = 4096;
 
 /// The ranges of a merge.
 #[derive(Debug, Default)]
@@ -54,6 +57,7 @@ impl MergeRanges {
             let pieces = if range.kind == RangeKind::Delete { &mut deletes } else { &mut losses };
             pieces.push(RangePiece { span, range });
         }
+        let mut losses = few(order, coalesce(order, losses), MARKERS_MAX);
         let lost = SpanSet::new(order, losses.iter().map(|piece| piece.span.clone()).collect());
         let mut fragments = Vec::new();
         let mut survivors = match retention {
@@ -169,6 +173,26 @@ fn needed_part(
     Some(RangePiece { span, ..piece })
 }
 
+/// Joins neighbours until there are few enough: each holds the keys and the sequence numbers of those it was made of,
+/// so what is answered is right as before, and less is.
+fn few(order: &KeyOrder, mut losses: Vec<RangePiece>, max: usize) -> Vec<RangePiece> {
+    if losses.len() <= max {
+        return losses;
+    }
+    losses.sort_by(|a, b| a.span.start.compare(order, &b.span.start));
+    let count = losses.len().div_ceil(max);
+    let joined = losses.chunks(count).filter_map(|near| {
+        let whole = near.iter().cloned().reduce(|mut whole, piece| {
+            whole.span = whole.span.hull(order, &piece.span);
+            whole.range.seq_low = whole.range.seq_low.min(piece.range.seq_low);
+            whole.range.seq_high = whole.range.seq_high.max(piece.range.seq_high);
+            whole
+        })?;
+        Some(RangePiece { range: whole.span.range_like(&whole.range), span: whole.span })
+    });
+    joined.collect()
+}
+
 /// Joins pieces that say the same over keys that touch or overlap.
 fn coalesce(order: &KeyOrder, mut pieces: Vec<RangePiece>) -> Vec<RangePiece> {
     let meaning = |piece: &RangePiece| (piece.range.kind, piece.range.seq_high, piece.range.seq_low);
@@ -187,4 +211,41 @@ fn coalesce(order: &KeyOrder, mut pieces: Vec<RangePiece>) -> Vec<RangePiece> {
         }
     }
     joined
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Bound;
+
+    use super::*;
+
+    const ORDER: &KeyOrder = &KeyOrder::Bytes;
+
+    fn marker(number: u32) -> RangePiece {
+        let [lower, upper] = [number * 2, number * 2 + 1].map(|key| key.to_be_bytes().to_vec().into());
+        let (lower, upper) = (Bound::Included(lower), Bound::Excluded(upper));
+        let seq = SeqNo::new(u64::from(number % 7 + 1));
+        let range = RangeEntry { kind: RangeKind::Loss, lower, upper, seq_low: seq, seq_high: seq };
+        RangePiece { span: Span::of_range(ORDER, &range).unwrap().unwrap(), range }
+    }
+
+    #[test]
+    fn many_markers_become_few_that_hold_everything() {
+        for (count, max) in [(10, 10), (11, 10), (100, 7), (1, 1), (0, 1)] {
+            let markers: Vec<_> = (0..count).rev().map(marker).collect();
+            let joined = few(ORDER, markers.clone(), max);
+            assert!(joined.len() <= max);
+            if count as usize <= max {
+                assert_eq!(joined.len(), count as usize);
+            }
+            for marker in markers {
+                let holds = |whole: &RangePiece| {
+                    whole.span.holds(ORDER, &marker.span)
+                        && whole.range.seq_low <= marker.range.seq_low
+                        && marker.range.seq_high <= whole.range.seq_high
+                };
+                assert!(joined.iter().any(holds), "{marker:?}");
+            }
+        }
+    }
 }

@@ -88,7 +88,7 @@ impl<M: MemSource> ReadView<M> {
         }
         let env = &self.reader.env;
         let got = env.tables.with(&self.reader, meta, |table| {
-            table.losses().iter().for_each(|loss| search.doubt(loss));
+            table.losses().over(&self.reader.order, search.key).for_each(|loss| search.doubt(loss));
             search.delete(table.deleted_at(search.key, search.snapshot));
             table.get(env, Wanted { key: search.key, hash, snapshot: search.snapshot }, near)
         })?;

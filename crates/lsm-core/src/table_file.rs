@@ -26,6 +26,7 @@ use crate::{
     block_cache::Fill,
     covers::{Cover, Covers},
     loss::{Rank, TableLoss},
+    loss_index::LossIndex,
     pins::Pins,
     reader::{ReadEnv, TreeReader},
 };
@@ -46,7 +47,7 @@ pub(crate) struct TableFile {
     pins: Pins,
     covers: Covers,
     /// What its own loss markers say, and the whole table if its ranges are gone.
-    losses: Vec<TableLoss>,
+    losses: LossIndex,
 }
 
 /// What came of opening a table.
@@ -130,7 +131,7 @@ impl TableFile {
     }
 
     /// Losses that are known before any block is read.
-    pub(crate) fn losses(&self) -> &[TableLoss] {
+    pub(crate) fn losses(&self) -> &LossIndex {
         &self.losses
     }
 

@@ -30,6 +30,18 @@ use crate::{
 };
 
 /// The losses of a key range on their way to being gone.
+///
+/// ```
+/// use std::ops::Bound::Unbounded;
+/// use lsm_core::{AcceptStep, Error, KnownLoss, Store, TreeId};
+///
+/// /// Gives up what a tree lost, while nothing else works on it.
+/// fn give_up(store: &Store, tree: TreeId) -> Result<Vec<KnownLoss>, Error> {
+///     let mut accepting = store.accept(tree, Unbounded, Unbounded)?;
+///     while accepting.step(&|| false)? == AcceptStep::Went {}
+///     Ok(accepting.accepted())
+/// }
+/// ```
 pub struct Accepting<'a> {
     store: &'a Store,
     tree: Arc<Tree>,
@@ -44,6 +56,10 @@ pub struct Accepting<'a> {
 }
 
 /// What a step came to.
+///
+/// ```
+/// assert_ne!(lsm_core::AcceptStep::Went, lsm_core::AcceptStep::Done);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcceptStep {
     /// A table was written anew; there may be more.

@@ -18,6 +18,21 @@ use crate::{
 /// Keys of which something may be lost.
 ///
 /// A read of such a key is right if the newest entry that it finds is newer than `seq_high`; otherwise it fails.
+///
+/// ```
+/// use std::ops::RangeBounds;
+/// use bytes::Bytes;
+/// use lsm_core::{Error, KnownLoss, Store};
+///
+/// /// Whether something of a key is known to be lost.
+/// fn is_lost(store: &Store, key: &Bytes) -> Result<bool, Error> {
+///     Ok(store.losses()?.iter().any(|loss| holds(loss, key)))
+/// }
+///
+/// fn holds(KnownLoss { lower, upper, .. }: &KnownLoss, key: &Bytes) -> bool {
+///     RangeBounds::<Bytes>::contains(&(lower.as_ref(), upper.as_ref()), key)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownLoss {
     /// Of which tree.
@@ -114,7 +129,7 @@ impl Store {
     ) -> Result<Vec<TableLoss>, Error> {
         let mut losses = match tree.view().reader.open(table)? {
             Opened::Lost(loss) => return Ok(vec![*loss]),
-            Opened::Table(open) => open.losses().to_vec(),
+            Opened::Table(open) => open.losses().all().to_vec(),
         };
         losses.extend(self.gaps_in(tree, table, should_stop)?);
         Ok(losses)

@@ -9,7 +9,9 @@ use lsm_io::Access;
 use sst_format::{BlockAddr, FilterPin, Opening, ReadError, ReadOptions, Step, TableRoot, TableView};
 
 use super::{Opened, TableFile, covers, is_damage, known_losses, ladder, read_raw, salvage};
-use crate::{Error, TableMeta, loss::TableLoss, names, pins::Pins, reader::TreeReader};
+use crate::{
+    Error, TableMeta, loss::TableLoss, loss_index::LossIndex, names, pins::Pins, reader::TreeReader,
+};
 
 pub(super) fn open(reader: &TreeReader, meta: &Arc<TableMeta>) -> Result<Opened<TableFile>, Error> {
     let path = names::table_path(&reader.env.dir, meta.id);
@@ -33,7 +35,7 @@ pub(super) fn open(reader: &TreeReader, meta: &Arc<TableMeta>) -> Result<Opened<
         Err(ReadError::Lost { .. }) => return Ok(Opened::Lost(Box::new(TableLoss::whole(tree, meta)))),
         Err(cause) => return Err(Error::Table { tree, table: meta.id, cause }),
     };
-    let (covers, losses) = (covers(&view), known_losses(tree, meta, &view));
+    let (covers, losses) = (covers(&view), LossIndex::new(view.order(), known_losses(tree, meta, &view)));
     let pins = pins.with_leaves(view.leaves());
     let (meta, view, rebuilt) = (meta.clone(), Arc::new(view), OnceLock::new());
     Ok(Opened::Table(TableFile { tree, meta, file, options, view, rebuilt, pins, covers, losses }))
