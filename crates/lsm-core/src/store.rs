@@ -30,7 +30,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -92,6 +92,8 @@ pub struct Store {
     /// Held by whoever begins or ends a keyspace.
     naming: Mutex<()>,
     hints: HealHints,
+    /// Whether files may have gone into quarantine since somebody looked how many those are.
+    has_kept: AtomicBool,
     watch: Arc<Watch>,
     /// The last sequence number that was handed out when the gate was last held alone.
     gated: AtomicU64,
@@ -141,6 +143,7 @@ impl Store {
             gated: AtomicU64::new(visible.get()),
             naming: Mutex::default(),
             hints,
+            has_kept: AtomicBool::new(true),
             watch,
             options,
         }

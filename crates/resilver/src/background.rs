@@ -197,6 +197,7 @@ fn log_round(engine: &Engine) -> Result<Work, Error> {
 /// Writes what is to be on record, heals one file, and rests as long as that took.
 fn heal_round(engine: &Engine) -> Result<Work, Error> {
     engine.write_ledger(Take::Due);
+    engine.trim_quarantine();
     let begun = Instant::now();
     if engine.heal_next()?.is_none() {
         return Ok(Work::Nothing);

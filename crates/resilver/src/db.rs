@@ -281,7 +281,8 @@ impl Db {
     }
 
     /// Files with lost pages whose tables were written anew, without what is lost. They are kept, for a later try to
-    /// bring their pages back, until they are [released](Self::release_quarantined).
+    /// bring their pages back, until they are [released](Self::release_quarantined) or too
+    /// [many](Options::quarantine_bytes).
     ///
     /// # Errors
     /// If the disk refuses, or the store is closed.
@@ -379,6 +380,7 @@ impl Db {
     fn shut(&self) -> Result<(), Error> {
         // Before the threads are told to end, for that ends flushes too.
         if !std::thread::panicking() {
+            self.engine.trim_quarantine();
             self.engine.write_ledger(Take::All);
             self.engine.flush_last();
         }

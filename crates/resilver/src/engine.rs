@@ -258,6 +258,7 @@ impl Engine {
         }
         self.update_pressure();
         self.store.sweep()?;
+        self.trim_quarantine();
         Ok(())
     }
 

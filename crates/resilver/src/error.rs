@@ -181,12 +181,29 @@ pub enum Error {
 }
 
 /// The keys that cannot be answered.
+///
+/// ```
+/// let loss = resilver::Loss { from: "anna".into(), to: Some("bert".into()) };
+/// assert_eq!(loss.to_string(), "keys from \"anna\" up to \"bert\"");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
     /// The first that may be concerned.
     pub from: Bytes,
     /// The first behind them, if there is one.
     pub to: Option<Bytes>,
+}
+
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "keys from {}", crate::losing::ShownKey(&self.from))?;
+        match self.to.as_deref().map(|to| (to.strip_suffix(&[0]), to)) {
+            None => f.write_str(" on"),
+            // What ends a range behind a key is that key and a zero.
+            Some((Some(last), _)) => write!(f, " up to and with {}", crate::losing::ShownKey(last)),
+            Some((None, to)) => write!(f, " up to {}", crate::losing::ShownKey(to)),
+        }
+    }
 }
 
 struct Listed<'a>(&'a [lsm_wal::Loss]);

@@ -129,6 +129,7 @@ impl Engine {
             self.heal_hint(&hint, mode, &mut report)?;
         }
         self.store.sweep()?;
+        self.trim_quarantine();
         self.write_ledger(Take::All);
         Ok(report)
     }

@@ -145,13 +145,25 @@ impl Engine {
     /// How the store is, by what is known of it: of tables that lost something, by the keys that are lost.
     pub(crate) fn health(&self) -> Result<Health, Error> {
         let ledger = self.ledger()?;
-        let losses = self.losses()?;
-        self.health_by(&ledger, &Losses::Named(&losses))
+        let losses = self.losses_if_readable()?;
+        self.health_by(&ledger, &losses.as_deref().map_or(Losses::Counted, Losses::Named))
     }
 
     /// As [`health`](Self::health), and no table is read for it.
     pub(crate) fn health_at_a_glance(&self) -> Result<Health, Error> {
         self.health_by(&self.ledger()?, &Losses::Counted)
+    }
+
+    /// What is lost by its keys; none if a table cannot be read for it, which is no reason to say nothing at all.
+    fn losses_if_readable(&self) -> Result<Option<Vec<LostKeys>>, Error> {
+        match self.losses() {
+            Err(Error::Closed) => Err(Error::Closed),
+            Err(error) => {
+                log::warn!("what is lost cannot be named by its keys: {}", error.to_told());
+                Ok(None)
+            }
+            losses => losses.map(Some),
+        }
     }
 
     fn health_by(&self, ledger: &Ledger, losses: &Losses<'_>) -> Result<Health, Error> {
@@ -186,8 +198,9 @@ impl Engine {
 
     /// How the store is, by a look at every page of it.
     pub(crate) fn health_as_verified(&self, verified: &Verified) -> Result<Health, Error> {
-        let (ledger, losses) = (self.ledger()?, self.losses()?);
-        let mut facts = self.facts(&ledger, &Losses::Named(&losses));
+        let (ledger, losses) = (self.ledger()?, self.losses_if_readable()?);
+        let losses = losses.as_deref().map_or(Losses::Counted, Losses::Named);
+        let mut facts = self.facts(&ledger, &losses);
         facts.log_losses = verified.log_losses.iter().map(|loss| loss.to_string().into()).collect();
         facts.is_every_page_seen = true;
         let mut wrong = BTreeMap::<&str, (Vec<(u64, u64)>, u64)>::new();

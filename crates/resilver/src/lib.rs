@@ -44,6 +44,7 @@ mod latency;
 mod losing;
 mod opening;
 mod pacing;
+mod quarantine;
 mod replay;
 mod scrubbing;
 mod segments;

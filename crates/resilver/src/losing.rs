@@ -6,7 +6,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     ops::{Bound, RangeBounds},
-    path::PathBuf,
     sync::Arc,
 };
 
@@ -103,7 +102,7 @@ impl fmt::Display for LostKeys {
 }
 
 /// As much of a key as a line has room for.
-struct ShownKey<'a>(&'a [u8]);
+pub(crate) struct ShownKey<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for ShownKey<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,6 +156,7 @@ impl Engine {
         let accepted = self.give_up(tree, lower, upper)?;
         self.store.forget_gone_hints()?;
         self.store.sweep()?;
+        self.trim_quarantine();
         for loss in &accepted {
             log::warn!("{name}: what {} lost up to {} was given up", loss.table, loss.seq_high);
         }
@@ -196,7 +196,13 @@ impl Engine {
         match self.give_up(tree, Bound::Unbounded, Bound::Unbounded) {
             // Another time.
             Err(Error::Tree(lsm_core::Error::HeldBySnapshot { .. }) | Error::Stuck) => Ok(()),
-            given_up => given_up.map(drop),
+            Ok(given_up) if given_up.is_empty() => Ok(()),
+            given_up => {
+                let gaps = given_up?.len();
+                let event = Event::new(EventKind::Heal, Outcome::Accepted);
+                self.record(event.with_note(format!("{gaps} gaps in what the store keeps for itself")));
+                Ok(())
+            }
         }
     }
 
@@ -216,22 +222,5 @@ impl Engine {
                 AcceptStep::Done => return Ok(accepting.accepted()),
             }
         }
-    }
-
-    /// The damaged files that are kept.
-    pub(crate) fn quarantined(&self) -> Result<Vec<PathBuf>, Error> {
-        self.check_open()?;
-        let tables = self.store.quarantined()?;
-        Ok(tables.into_iter().map(|table| self.store.quarantined_path(table)).collect())
-    }
-
-    /// Lets all damaged files go that are kept.
-    pub(crate) fn release_quarantined(&self) -> Result<usize, Error> {
-        self.log()?;
-        let mut released = 0;
-        for table in self.store.quarantined()? {
-            released += usize::from(self.store.release_quarantined(table)?);
-        }
-        Ok(released)
     }
 }

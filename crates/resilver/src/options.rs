@@ -50,6 +50,7 @@ pub struct Options {
     pub(crate) listener: Arc<dyn Listener>,
     pub(crate) scrub_every: Option<Duration>,
     pub(crate) scrub_bytes_per_sec: u64,
+    pub(crate) quarantine_bytes: u64,
 }
 
 /// Whether opening may make a store.
@@ -142,6 +143,7 @@ impl Options {
             listener: Arc::new(NoListener),
             scrub_every: None,
             scrub_bytes_per_sec: 64 << 20,
+            quarantine_bytes: 1 << 30,
         }
     }
 
@@ -191,6 +193,14 @@ impl Options {
     #[must_use]
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = bytes.max(256 << 10);
+        self
+    }
+
+    /// How many bytes of damaged files are kept for a later try to bring their pages back (1 GiB); of more, those that
+    /// were written first are removed, and the ledger says so.
+    #[must_use]
+    pub fn quarantine_bytes(mut self, bytes: u64) -> Self {
+        self.quarantine_bytes = bytes;
         self
     }
 

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use lsm_core::{CompactionJob, CompactionStrategy, JobInput, Level, Place, PlanContext, RunNo, Version};
 use lsm_io::{ByteLen, Damage, FaultFs, FaultPlan, FileOffset, Fs, MemFs, Rot};
 use resilver::{
     AutoHeal, Background, Db, Error, EventKind, HealMode, Healing, LostKeys, Options, PatrolOptions, Reason,
@@ -65,8 +66,29 @@ enum Depth {
     Flushed,
     /// The older in the last level, the newest in level 0.
     OverMerged,
+    /// The older in the last level, the newest in this one above it.
+    Above(u8),
     /// All in one table of the last level.
     Merged,
+}
+
+/// Takes everything that was flushed to a level.
+#[derive(Debug)]
+struct Down(u8);
+
+impl CompactionStrategy for Down {
+    fn name(&self) -> &'static str {
+        "Down"
+    }
+
+    fn choose(&self, version: &Version, context: &PlanContext<'_>) -> Option<CompactionJob> {
+        let flushed = version.tables().filter(|(level, _, _)| *level == Level::new(0));
+        let inputs: Vec<_> =
+            flushed.map(|(level, run, table)| JobInput::new(Place { level, run }, table)).collect();
+        let target = Place { level: Level::new(self.0), run: RunNo::new(0) };
+        let job = || CompactionJob::new(version, context, inputs.clone(), target, lsm_core::Reason::Asked);
+        (!inputs.is_empty()).then(job)
+    }
 }
 
 fn surroundings(db: &Db, round: u8) {
@@ -100,8 +122,10 @@ fn lost_newest(newest: Newest, depth: Depth) -> (FaultFs, Db, Vec<Snapshot>) {
     }
     surroundings(&db, 3);
     db.flush().unwrap();
-    if depth == Depth::Merged {
-        db.compact().unwrap();
+    match depth {
+        Depth::Flushed | Depth::OverMerged => {}
+        Depth::Above(level) => db.compact_with(&Down(level)).unwrap(),
+        Depth::Merged => db.compact().unwrap(),
     }
     let new: Vec<_> = tables(&fs).into_iter().filter(|table| !before.contains(table)).collect();
     let [table] = &new[..] else { panic!("one table holds the newest: {new:?}") };
@@ -173,6 +197,15 @@ fn check(newest: Newest, depth: Depth) {
     }
 }
 
+/// In every level. In the last it stands with what is older of the same key, as long as snapshots need that.
+fn every_depth(newest: Newest) {
+    let above = (1..Level::LAST.get()).map(Depth::Above);
+    [Depth::Flushed, Depth::OverMerged, Depth::Merged]
+        .into_iter()
+        .chain(above)
+        .for_each(|depth| check(newest, depth));
+}
+
 fn accept_all(db: &Db) {
     let accepted = db.default_keyspace().accept_loss(Bound::Unbounded, Bound::Unbounded).unwrap();
     assert!(accepted.iter().any(|loss| loss.holds(KEY)), "{accepted:?}");
@@ -180,25 +213,22 @@ fn accept_all(db: &Db) {
 
 #[test]
 fn the_newest_of_three_versions_is_lost() {
-    [Depth::Flushed, Depth::OverMerged, Depth::Merged]
-        .into_iter()
-        .for_each(|depth| check(Newest::Put, depth));
+    every_depth(Newest::Put);
 }
 
 #[test]
 fn a_delete_is_lost() {
-    // Merged into the last level it is no more, and neither is what it deleted.
-    [Depth::Flushed, Depth::OverMerged].into_iter().for_each(|depth| check(Newest::Delete, depth));
+    every_depth(Newest::Delete);
 }
 
 #[test]
 fn a_single_delete_is_lost() {
-    [Depth::Flushed, Depth::OverMerged].into_iter().for_each(|depth| check(Newest::SingleDelete, depth));
+    every_depth(Newest::SingleDelete);
 }
 
 #[test]
 fn a_range_delete_is_lost() {
-    [Depth::Flushed, Depth::OverMerged].into_iter().for_each(|depth| check(Newest::RangeDelete, depth));
+    every_depth(Newest::RangeDelete);
 }
 
 #[test]
@@ -338,4 +368,111 @@ fn a_verdict_of_loss_ends_once_the_loss_is_given_up_and_the_ledger_says_who_did_
 
 fn accept_rest(db: &Db) {
     db.default_keyspace().accept_loss(Bound::Unbounded, Bound::Unbounded).unwrap();
+}
+
+/// Compacts over losses until so many tables are in quarantine, with room for the bytes of so many.
+fn kept_files(fs: &FaultFs, bytes: u64, losses: usize) -> Db {
+    let db = options(fs).quarantine_bytes(bytes).open("/store").unwrap();
+    for round in 0..losses {
+        let before = tables(fs);
+        surroundings(&db, round as u8);
+        db.flush().unwrap();
+        let new = tables(fs).into_iter().find(|table| !before.contains(table)).unwrap();
+        lose_data(fs, &new, 2);
+        db.compact().unwrap();
+    }
+    db
+}
+
+fn released(db: &Db) -> Vec<String> {
+    let events = db.ledger().unwrap().events.into_iter();
+    events.filter(|event| event.kind == EventKind::Quarantine).map(|event| event.file.to_string()).collect()
+}
+
+fn names(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_quarantine_has_a_bound_and_whatever_leaves_it_is_on_record() {
+    let (fs, db) = new_store();
+    db.close().unwrap();
+    let db = kept_files(&fs, u64::MAX, 4);
+    let kept = db.quarantined().unwrap();
+    assert!(kept.len() == 4 && released(&db).is_empty(), "{kept:?}");
+    let sizes: Vec<u64> = kept
+        .iter()
+        .map(|path| fs.open(path, lsm_io::Access::ReadOnly).unwrap().len().unwrap().get())
+        .collect();
+    db.close().unwrap();
+    // Opened with less room, and worked with.
+    let db = options(&fs).quarantine_bytes(sizes[2] + sizes[3]).open("/store").unwrap();
+    db.compact().unwrap();
+    assert_eq!(db.quarantined().unwrap(), kept[2..], "the oldest go");
+    assert_eq!(released(&db), names(&kept[..2]));
+    assert_eq!(db.release_quarantined().unwrap(), 2);
+    assert_eq!(released(&db), names(&kept), "a line each");
+    db.close().unwrap();
+    let db = options(&fs).open("/store").unwrap();
+    assert_eq!(released(&db), names(&kept));
+    // No room at all.
+    db.close().unwrap();
+    let db = kept_files(&fs, 0, 1);
+    assert_eq!((db.quarantined().unwrap().len(), released(&db).len()), (0, 5));
+    assert!(db.get(&key(501)).unwrap_err().is_loss());
+}
+
+#[test]
+fn a_quarantine_that_is_damaged_itself_stands_in_nobodys_way() {
+    // A file by its name.
+    let (fs, db) = new_store();
+    db.close().unwrap();
+    let blocker = fs.create(Path::new("/store/quarantine")).unwrap();
+    blocker.write_at(FileOffset::new(0), b"not ours").unwrap();
+    let db = kept_files(&fs, u64::MAX, 2);
+    assert_eq!(db.quarantined().unwrap().len(), 2);
+    assert!(
+        fs.list(Path::new("/store")).unwrap().iter().any(|entry| entry.name == Path::new("quarantine.aside"))
+    );
+    // What is kept is cut, garbled, gone, or something else; the store is none the worse.
+    let kept = db.quarantined().unwrap();
+    fs.damage(&kept[0], Damage::new(FileOffset::new(0), ByteLen::new(8192), Rot::Unreadable)).unwrap();
+    fs.remove(&kept[1]).unwrap();
+    fs.create(Path::new("/store/quarantine/000001.table.tmp")).unwrap();
+    let report = db.scrub(&PatrolOptions::new(), &ScrubControl::new()).unwrap();
+    assert!(report.is_complete());
+    accept_rest(&db);
+    db.close().unwrap();
+    let db = options(&fs).quarantine_bytes(0).open("/store").unwrap();
+    db.compact().unwrap();
+    assert_eq!(db.quarantined().unwrap(), Vec::<PathBuf>::new());
+    assert!(db.scrub(&PatrolOptions::new(), &ScrubControl::new()).unwrap().is_ok());
+}
+
+#[test]
+fn a_ledger_that_is_lost_is_said_to_be_and_a_loss_is_given_up_all_the_same() {
+    let (fs, db, snapshots) = lost_newest(Newest::Put, Depth::OverMerged);
+    drop(snapshots);
+    assert!(db.get(KEY).is_err());
+    db.close().unwrap();
+    // Its records are in the log still; from there they come into a table.
+    let db = options(&fs).open("/store").unwrap();
+    let before = tables(&fs);
+    db.flush().unwrap();
+    let new: Vec<_> = tables(&fs).into_iter().filter(|table| !before.contains(table)).collect();
+    for table in &new {
+        lose_data(&fs, table, 2);
+    }
+    db.close().unwrap();
+    let db = options(&fs).open("/store").unwrap();
+    let ledger = db.ledger().unwrap();
+    let is_said = !ledger.damage.is_none();
+    assert_eq!(is_said, !new.is_empty(), "{new:?} {ledger:?}");
+    assert!(db.get(KEY).unwrap_err().is_loss());
+    accept_rest(&db);
+    assert_eq!(db.get(KEY).unwrap(), None);
+    let ledger = db.ledger().unwrap();
+    assert!(ledger.damage.is_none(), "{ledger:?}");
+    assert!(ledger.events.iter().any(|event| event.kind == EventKind::LossAccepted));
+    assert_eq!(health(&db).0, Verdict::Healed);
 }

@@ -3,12 +3,17 @@
 //! What nothing brought back today an older copy, or a better tool, may bring back tomorrow, from the very bytes. So
 //! a damaged file gets a name in the directory `quarantine` before the edit that lets go of it, and keeps that name
 //! until somebody releases it. Invariant: a file with lost pages loses its last name only by
-//! [`release`](Store::release_quarantined). A crash in between leaves a second name of a table that is still in use,
+//! [`release`](Store::release_quarantined). How many are kept is for others to bound. A crash in between leaves a second name of a table that is still in use,
 //! which does no harm: both show the same bytes.
 
-use std::{collections::BTreeSet, io::ErrorKind, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    io::ErrorKind,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+};
 
-use lsm_io::{Access, Epoch, File, FileOffset, Fs, IoError, Lane};
+use lsm_io::{Access, DirEntry, EntryKind, Epoch, File, FileOffset, Fs, IoError, Lane};
 use page_ecc::PAGE_LEN;
 
 use super::{Store, checkpoint::cannot_link};
@@ -19,6 +24,8 @@ use crate::{
 
 /// The directory, within the store's.
 pub(crate) const QUARANTINE: &str = "quarantine";
+/// What is there by that name and is no directory is called so from then on.
+const ASIDE: &str = "quarantine.aside";
 /// Bytes copied at once where a link cannot be made.
 const CHUNK: usize = 256 << 10;
 
@@ -33,6 +40,26 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The damaged files that are kept and how many bytes each has, if there may be more of them than when this was
+    /// asked last; the table that was written first comes first.
+    ///
+    /// # Errors
+    /// If the disk refuses; then it is as if nobody had asked.
+    pub fn newly_quarantined(&self) -> Result<Option<Vec<(FileId, u64)>>, Error> {
+        if !self.has_kept.swap(false, Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let sized = || -> Result<Vec<_>, Error> {
+            let mut files = Vec::new();
+            for table in self.quarantined()? {
+                let file = self.read.fs.open(&self.quarantined_path(table), Access::ReadOnly)?;
+                files.push((table, file.len()?.get()));
+            }
+            Ok(files)
+        };
+        sized().map(Some).inspect_err(|_| self.has_kept.store(true, Ordering::Relaxed))
     }
 
     /// Where the file of a quarantined table stands.
@@ -60,15 +87,34 @@ impl Store {
             return Ok(());
         }
         let (fs, dir) = (&self.read.fs, self.quarantine_dir());
-        match fs.create_dir(&dir) {
-            Ok(()) => fs.sync_dir(&self.read.dir)?,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error.into()),
-        }
+        self.make_quarantine()?;
+        self.has_kept.store(true, Ordering::Relaxed);
         for &table in tables {
             self.keep(table)?;
         }
         Ok(fs.sync_dir(&dir)?)
+    }
+
+    /// Makes the directory. What is there by its name and is none is moved aside, so that it jams no job.
+    fn make_quarantine(&self) -> Result<(), Error> {
+        let (fs, dir) = (&self.read.fs, self.quarantine_dir());
+        match fs.create_dir(&dir) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let listed = fs.list(&self.read.dir)?;
+                let is_dir =
+                    |entry: &DirEntry| entry.name.as_os_str() == QUARANTINE && entry.kind == EntryKind::Dir;
+                if listed.iter().any(is_dir) {
+                    return Ok(());
+                }
+                let aside = self.read.dir.join(ASIDE);
+                log::warn!("{} is no directory, and is now {}", dir.display(), aside.display());
+                fs.rename(&dir, &aside)?;
+                fs.create_dir(&dir)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(fs.sync_dir(&self.read.dir)?)
     }
 
     fn keep(&self, table: FileId) -> Result<(), Error> {
