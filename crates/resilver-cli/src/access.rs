@@ -15,11 +15,12 @@ use clap::Args;
 use resilver::{Creation, Db, Keyspace, Options, Scan};
 use serde_json::{Value, json};
 
+use self::lines::Lines;
 pub(crate) use self::{
     bulk::{DumpOptions, LoadOptions, dump, load},
+    encoding::Encoding,
     stats::stats,
 };
-use self::{encoding::Encoding, lines::Lines};
 use crate::{
     failure::Failure,
     report::{Exit, Report},
@@ -90,7 +91,7 @@ impl Store {
         self.db.as_ref().ok_or(Failure::NoStore)
     }
 
-    fn bytes(&self, word: &str) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn bytes(&self, word: &str) -> Result<Vec<u8>, Failure> {
         self.encoding().parse(word).map_err(|bad| Failure::Usage(bad.to_string()))
     }
 
@@ -141,7 +142,12 @@ pub(crate) fn delete_range(store: &Store, from: &str, to: &str) -> Result<Report
     Ok(done())
 }
 
-pub(crate) fn scan(store: &Store, options: &ScanOptions, as_json: bool) -> Result<Report, Failure> {
+pub(crate) fn scan(
+    store: &Store,
+    options: &ScanOptions,
+    as_json: bool,
+    voice: &Voice,
+) -> Result<Report, Failure> {
     let (_db, keys) = store.open_to_read()?;
     let mut scan = match &options.prefix {
         Some(prefix) => Scan::prefix(store.bytes(prefix)?),
@@ -160,12 +166,35 @@ pub(crate) fn scan(store: &Store, options: &ScanOptions, as_json: bool) -> Resul
         scan = scan.keys_only();
     }
     let mut lines = Lines::new("scan", as_json, store.encoding(), BufWriter::new(io::stdout()));
-    for item in keys.scan(scan)?.take(options.limit.unwrap_or(usize::MAX)) {
-        let (key, value) = item?;
-        lines.print(&key, (!options.keys_only).then_some(&value[..]))?;
+    let (mut exit, mut left) = (Exit::Fine, options.limit.unwrap_or(usize::MAX));
+    let mut items = keys.scan(scan)?;
+    while left > 0
+        && let Some(item) = items.next()
+    {
+        if let Some((key, value)) = found_or_lost(item, &mut exit, voice)? {
+            lines.print(&key, (!options.keys_only).then_some(&value[..]))?;
+            left -= 1;
+        }
     }
     lines.finish()?;
-    Ok(Report::silent(Exit::Fine))
+    Ok(Report::silent(exit))
+}
+
+/// What a walk found; what is lost is said, and the walk goes on behind it.
+fn found_or_lost<T>(
+    item: Result<T, resilver::Error>,
+    exit: &mut Exit,
+    voice: &Voice,
+) -> Result<Option<T>, Failure> {
+    match item {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.loss().is_some() => {
+            *exit = Exit::Lost;
+            voice.complain(&error.into());
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(crate) fn checkpoint(

@@ -88,6 +88,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: crate::care::HealOptions,
     },
+    /// Lists what is known to be lost: keyspaces and key ranges, and how to give each up; changes nothing.
+    Losses {
+        #[command(flatten)]
+        options: crate::care::LossesOptions,
+    },
+    /// Gives up what is lost, so that its keys can be read again; what newer writes say of them stays.
+    AcceptLoss {
+        #[command(flatten)]
+        options: crate::care::AcceptLossOptions,
+    },
     /// Says how a store is, why, and what to do: healthy or healed (0), degraded (3), data loss (4).
     Health {
         #[command(flatten)]

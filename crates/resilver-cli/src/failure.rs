@@ -64,8 +64,10 @@ pub(crate) enum Failure {
     Random(getrandom::Error),
     #[error("{0}")]
     Usage(String),
-    #[error("{}", with_causes(.0))]
+    #[error("{}", told(.0))]
     Store(#[from] resilver::Error),
+    #[error("nothing is known to be lost, and nothing was changed; `resilver scrub` looks at every page")]
+    NothingLost,
     #[error("{}", with_causes(.0))]
     Inspect(#[from] resilver::inspect::InspectError),
     #[error("unsupported: {0} is not built yet")]
@@ -133,6 +135,7 @@ impl Failure {
             Self::Random(_) => "random",
             Self::Usage(_) => "usage",
             Self::Store(_) => "store",
+            Self::NothingLost => "nothing_lost",
             Self::Inspect(_) => "inspect",
             Self::Unsupported(_) => "unsupported",
             Self::Line { .. } => "line",
@@ -144,6 +147,21 @@ impl Failure {
             Self::BehindEnd { .. } => "behind_end",
         }
     }
+}
+
+/// What a store refuses; what it lost by its keys, with the commands that go on from there.
+fn told(error: &resilver::Error) -> String {
+    if let Some(loss) = error.loss() {
+        return format!(
+            "{loss} cannot be answered, for bytes of them are lost; all other keys are. `resilver scrub` finds \
+             everything that is lost, `resilver losses` lists it, and `resilver accept-loss` gives it up"
+        );
+    }
+    if matches!(error, resilver::Error::LogLost { .. }) {
+        let advice = "`resilver losses` lists it, and `resilver accept-loss --all` gives it up";
+        return format!("{}; {advice}", with_causes(error));
+    }
+    with_causes(error)
 }
 
 /// An error and all that led to it.

@@ -84,18 +84,18 @@ pub(crate) fn load(store: &Store, options: &LoadOptions, voice: &Voice) -> Resul
 }
 
 /// Prints every key and value.
-pub(crate) fn dump(store: &Store, options: &DumpOptions) -> Result<Report, Failure> {
+pub(crate) fn dump(store: &Store, options: &DumpOptions, voice: &Voice) -> Result<Report, Failure> {
     let (_db, keys) = store.open_to_read()?;
     let mut out = BufWriter::new(io::stdout());
-    let mut line = Vec::new();
+    let (mut line, mut exit) = (Vec::new(), Exit::Fine);
     for item in keys.scan(Scan::all())? {
-        let (key, value) = item?;
+        let Some((key, value)) = super::found_or_lost(item, &mut exit, voice)? else { continue };
         line.clear();
         options.format.print(&mut line, &key, &value, store.encoding());
         out.write_all(&line).map_err(Failure::Stdout)?;
     }
     flush(&mut out)?;
-    Ok(Report::silent(Exit::Fine))
+    Ok(Report::silent(exit))
 }
 
 impl Format {

@@ -12,6 +12,7 @@ mod health;
 mod hostile;
 mod inspect;
 mod kill;
+mod losses;
 mod odd_files;
 mod recover;
 mod stage;
