@@ -102,7 +102,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         name: "store-loss",
-        proves: "whatever tables lose, nothing wrong is answered, work goes on, and what is given up stays gone",
+        proves: "whatever is lost, nothing wrong is answered, a million operations go on, and what is given up stays gone",
         words: "test --release -p resilver-tests --test laws loss::",
     },
 ];

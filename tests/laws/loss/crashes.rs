@@ -12,7 +12,7 @@ use std::{
 
 use lsm_io::{Access, Crash, FileOffset, Fs, MemFs, Piece, Rng};
 use parking_lot::Mutex;
-use resilver::{Background, Db, Options, PatrolOptions, Scheme, ScrubControl};
+use resilver::{Background, Db, EventKind, Options, PatrolOptions, Scheme, ScrubControl};
 use resilver_tests::{Watch, Watchdog, WatchedFs, budget};
 
 use super::truth::{Truth, give_up};
@@ -87,7 +87,13 @@ fn judge(disk: &MemFs, truth: &Truth, what: &str) {
         }
     }
     db.scrub(&PatrolOptions::new(), &ScrubControl::new()).unwrap();
-    if !db.losses().unwrap().is_empty() {
+    let ledger = db.ledger().unwrap();
+    assert!(ledger.damage.is_none(), "{what}: {ledger:?}");
+    if db.losses().unwrap().is_empty() {
+        // Nothing is given up before that is on record.
+        let is_on_record = ledger.events.iter().any(|event| event.kind == EventKind::LossAccepted);
+        assert!(is_on_record, "{what}: {ledger:?}");
+    } else {
         give_up(&space, &mut truth.clone(), what);
     }
     assert_eq!(db.losses().unwrap(), [], "{what}");
@@ -144,4 +150,58 @@ fn a_crash_anywhere_brings_nothing_older_back_and_leaves_a_loss_that_can_be_give
     println!("{} crash points, {} losses given up", state.points, accepted.len());
     assert_eq!(state.failures, Vec::<String>::new());
     assert!(state.points >= if one_in == 1 { 40 } else { 12 }, "only {} crash points", state.points);
+}
+
+/// Opens what a crash left: the ledger can be read, and tells of so many passes at least.
+fn judge_ledger(disk: &MemFs, passes: usize, what: &str) {
+    let db = options(Arc::new(disk.clone())).open(STORE).unwrap();
+    let ledger = db.ledger().unwrap();
+    assert!(ledger.damage.is_none(), "{what}: {ledger:?}");
+    let told = ledger.events.iter().filter(|event| event.kind == EventKind::Pass).count();
+    assert!(told >= passes, "{what}: {told} of {passes} passes are on record");
+    db.scrub(&PatrolOptions::new(), &ScrubControl::new()).unwrap();
+    db.close().unwrap();
+    let db = options(Arc::new(disk.clone())).open(STORE).unwrap();
+    let again = db.ledger().unwrap().events.iter().filter(|event| event.kind == EventKind::Pass).count();
+    assert_eq!(again, told + 1, "{what}: it goes on");
+}
+
+#[test]
+fn a_crash_at_any_write_leaves_of_the_ledger_what_was_synced() {
+    let one_in = if budget::is_night() { 1 } else { 3 };
+    let watchdog = Arc::new(Watchdog::over("crashes over the ledger".into()));
+    let rng = Arc::new(Mutex::new(Rng::new(budget::seed())));
+    let (passes, points) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let watch: Watch = {
+        let (passes, points, rng) = (passes.clone(), points.clone(), rng.clone());
+        Arc::new(move |change| {
+            let mut rng = rng.lock();
+            if *passes.lock() == 0 || !rng.chance(1, one_in) {
+                return;
+            }
+            for disk in ends(change.disk, &mut rng) {
+                watchdog.pat();
+                *points.lock() += 1;
+                let what = format!("before `{} {}`", change.op, change.path.display());
+                judge_ledger(&disk, *passes.lock(), &what);
+            }
+        })
+    };
+    let disk = MemFs::new();
+    let db = options(Arc::new(WatchedFs::new(disk.clone(), watch))).open(STORE).unwrap();
+    for round in 1..=4 {
+        db.put(&key(round), b"value").unwrap();
+        let report = db.scrub(&PatrolOptions::new(), &ScrubControl::new()).unwrap();
+        assert!(report.is_ok() && report.is_complete());
+        match round {
+            2 => db.flush().unwrap(),
+            3 => db.compact().unwrap(),
+            _ => db.sync().unwrap(),
+        }
+        *passes.lock() = round as usize;
+    }
+    db.close().unwrap();
+    let points = *points.lock();
+    println!("{points} crash points");
+    assert!(points >= if one_in == 1 { 30 } else { 10 }, "only {points} crash points");
 }
