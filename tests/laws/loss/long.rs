@@ -172,7 +172,12 @@ impl Long {
             self.seen.hurt.1 += pages;
             let half = pages / 2;
             match kind {
-                Kind::Table if at == 0 || self.rng.chance(1, 2) => {
+                // Half of it at once, which no code of the store's makes good; or several smaller holes.
+                Kind::Table if at == 0 || self.rng.chance(1, 4) => {
+                    let first = self.rng.below(pages - half);
+                    self.damage(path, first, half);
+                }
+                Kind::Table if self.rng.chance(1, 2) => {
                     let holes = 1 + self.rng.below(4);
                     for _ in 0..holes {
                         let count = 1 + self.rng.below((half / holes).max(1));
