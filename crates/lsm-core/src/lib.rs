@@ -126,9 +126,9 @@ pub use rebuild::{LogSeen, Rebuild, RebuildGround, SeenTable, TableFate};
 pub use repair_source::RepairSource;
 pub use snapshots::{LiveSnapshots, Snapshot, Snapshots};
 pub use store::{
-    AcceptStep, Accepting, Backlog, Checkpoint, Checkpointed, Compacted, Compaction, Copying, FlushJob,
-    Flushed, Healed, Healing, Keeper, KeyIter, KeyRange, KeyValue, KnownLoss, LevelStats, Pass, Store,
-    StoreOptions, StoreStats, StoredTable, TreeStats,
+    AcceptStep, Accepting, Backlog, Checkpoint, Checkpointed, Compacted, Compaction, Copying, Fill,
+    FillRange, FlushJob, Flushed, Healed, Healing, Keeper, KeyIter, KeyRange, KeyValue, KnownLoss,
+    LevelStats, Pass, Store, StoreOptions, StoreStats, StoredTable, TreeStats,
 };
 pub use survivors::Tally;
 pub use sweep::Soundness;

@@ -35,6 +35,9 @@
 //! | .. |  8i | inputs    | their numbers                                                                |
 //! | .. |   4 | gone      | how many other tables were let go of and may still have had a file           |
 //! | .. |  8g | gone      | their numbers                                                                |
+//! | .. |   4 | next_tree | every keyspace's tree so far has a lower number                              |
+//! | .. |   4 | trees     | how many keyspaces there were; all ones if too many to tell                  |
+//! | .. |  .. | trees     | of each: number u32, name and comparator behind their u32 lengths            |
 
 use std::sync::Arc;
 
@@ -42,13 +45,17 @@ use page_ecc::{Descriptor, Uid};
 use sst_format::{SeqNo, TableRoot};
 
 use crate::{
-    FileId, Level, Place, RunNo, TreeId,
+    Catalog, FileId, Level, Place, RunNo, TreeId,
     manifest::fields::{FieldError, FieldReader, FieldWriter},
 };
 
 const VERSION: u8 = 1;
 const LAST: u8 = 1;
 const FLUSH: u8 = 2;
+/// Keyspaces that are told of by each table.
+const TREES_MAX: usize = 64;
+/// Stands for more than that.
+const TOO_MANY: u32 = u32::MAX;
 
 /// Whose a table is, and where it was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +100,27 @@ pub(crate) struct Kin {
     pub(crate) inputs: Vec<FileId>,
     /// What else was let go of before.
     pub(crate) gone: Vec<FileId>,
+    /// Which keyspaces there were.
+    pub(crate) census: Census,
+}
+
+/// Which keyspaces a store had when a table was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Census {
+    /// No tree of this number or a higher one had begun.
+    pub(crate) next_tree: TreeId,
+    /// Tree, name and comparator of each; none if there were too many to tell.
+    pub(crate) trees: Option<Vec<(TreeId, Arc<str>, Arc<str>)>>,
+}
+
+impl Census {
+    pub(crate) fn of(catalog: &Catalog) -> Self {
+        let trees = (catalog.trees.len() <= TREES_MAX).then(|| {
+            let trees = catalog.trees.iter();
+            trees.map(|(tree, state)| (*tree, state.name.clone(), state.order.name().into())).collect()
+        });
+        Self { next_tree: catalog.next_tree, trees }
+    }
 }
 
 /// What all tables of a job say alike.
@@ -173,6 +201,13 @@ impl Kin {
             writer.put(count.to_le_bytes());
             files.iter().for_each(|file| _ = writer.put(file.get().to_le_bytes()));
         }
+        writer.put(self.census.next_tree.get().to_le_bytes());
+        let trees = self.census.trees.as_deref();
+        let count = trees.and_then(|trees| u32::try_from(trees.len()).ok()).unwrap_or(TOO_MANY);
+        writer.put(count.to_le_bytes());
+        for (tree, name, order) in trees.into_iter().flatten() {
+            writer.put(tree.get().to_le_bytes()).put_bytes(name.as_bytes()).put_bytes(order.as_bytes());
+        }
         writer.into_bytes()
     }
 
@@ -190,8 +225,19 @@ impl Kin {
             Ok(numbers.iter().map(|number| FileId::new(u64::from_le_bytes(*number))).collect())
         };
         let (inputs, gone) = (files("inputs")?, files("gone")?);
+        let (next_tree, count) = (TreeId::new(from.u32("next tree")?), from.u32("trees")?);
+        let mut trees = (count != TOO_MANY).then(Vec::new);
+        if let Some(trees) = &mut trees {
+            for _ in 0..count {
+                trees.push((
+                    TreeId::new(from.u32("tree")?),
+                    from.text("name")?.into(),
+                    from.text("order")?.into(),
+                ));
+            }
+        }
         from.finish()?;
-        Ok(Self { keyspace, inputs, gone })
+        Ok(Self { keyspace, inputs, gone, census: Census { next_tree, trees } })
     }
 }
 
@@ -219,7 +265,12 @@ mod tests {
         assert_eq!((bytes.len(), &bytes[..4], bytes[36], bytes[40]), (77, &[1, 3, 2, 5][..], 7, 3));
         assert_eq!((bytes[41], bytes[49], bytes[57], bytes[65], bytes[69]), (4, 5, 6, 8, 9));
         assert_eq!(Pedigree::decode(&bytes), Ok(pedigree));
-        let kin = Kin { keyspace: "users".into(), inputs: vec![FileId::new(1)], gone: vec![FileId::new(9)] };
+        let census = Census {
+            next_tree: TreeId::new(2),
+            trees: Some(vec![(TreeId::new(1), "users".into(), "resilver.bytes".into())]),
+        };
+        let (inputs, gone) = (vec![FileId::new(1)], vec![FileId::new(9)]);
+        let kin = Kin { keyspace: "users".into(), inputs, gone, census };
         let bytes = kin.encode();
         assert_eq!(bytes[..10], *b"\x01\x05\0\0\0users");
         assert_eq!(Kin::decode(&bytes), Ok(kin));

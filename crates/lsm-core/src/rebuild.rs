@@ -35,7 +35,7 @@ use crate::{
     loss::TableLoss,
     manifest::relics::Relics,
     names::{parse_table, table_path},
-    pedigree::{Birth, Kin, MadeBy, Share},
+    pedigree::{Birth, Census, Kin, MadeBy, Share},
     reader::ReadEnv,
     store::quarantine::QUARANTINE,
 };
@@ -125,9 +125,10 @@ impl Rebuild {
         let all: Vec<_> = all.into_iter().chain(aside_too).collect();
         let identity = identity(&all, &relics, &ground.logs)
             .ok_or_else(|| ManifestError::NotAStore { dir: ground.dir.clone() })?;
-        let fates = fates::fates(identity, &all, &relics);
         let own = |found: &&Found| found.pedigree.origin == identity.origin;
         let told: Vec<_> = here.iter().chain(&aside).filter(own).collect();
+        told.iter().filter_map(|found| found.kin.as_ref()).for_each(|kin| learn(&mut relics, &kin.census));
+        let fates = fates::fates(identity, &all, &relics);
         let flushed = fates::flushed(&told);
         let mut catalog = Catalog::new(identity.store);
         if identity.origin != identity.store {
@@ -199,10 +200,14 @@ impl Rebuild {
         self.relics.dropped.contains(&tree)
     }
 
-    /// A keyspace that only the log tells of: it is there from now on, unless it was dropped.
-    pub fn add_tree(&mut self, tree: TreeId) {
+    /// A keyspace that only the log tells of: it is there from now on, unless it was dropped. The `guess` is its name
+    /// if nothing else tells.
+    pub fn add_tree(&mut self, tree: TreeId, guess: Option<Arc<str>>) {
         if !self.catalog.trees.contains_key(&tree) && !self.relics.dropped.contains(&tree) {
-            self.begin_tree(tree, None, Version::default(), SeqNo::default());
+            let is_named = self.relics.names.contains_key(&tree);
+            let is_usual = self.ground.well_known.iter().any(|(known, _)| *known == tree);
+            let guess = guess.filter(|_| !is_named && !is_usual);
+            self.begin_tree(tree, guess, Version::default(), SeqNo::default());
         }
     }
 
@@ -254,7 +259,12 @@ impl Rebuild {
             place: Place { level: Level::ZERO, run: RunNo::new(0) },
             flushed: state.flushed,
             made_by: MadeBy::Merge,
-            kin: Kin { keyspace: state.name.clone(), inputs: Vec::new(), gone: Vec::new() },
+            kin: Kin {
+                keyspace: state.name.clone(),
+                inputs: Vec::new(),
+                gone: Vec::new(),
+                census: Census::of(&self.catalog),
+            },
         };
         let mut writer = TableWriter::new(uid, TableOptions::new().order(state.order.clone()))?;
         let mut concerned: Option<Span> = None;
@@ -341,6 +351,17 @@ impl Rebuild {
         let next = TreeId::new(tree.get().saturating_add(1));
         self.catalog.next_tree = self.catalog.next_tree.max(next);
     }
+}
+
+/// What a table tells of the keyspaces there were: those that had begun before, and were not there, had been dropped.
+fn learn(relics: &mut Relics, census: &Census) {
+    let Some(trees) = &census.trees else { return };
+    for (tree, name, order) in trees {
+        relics.names.entry(*tree).or_insert_with(|| (name.clone(), order.clone()));
+    }
+    let is_there = |tree: TreeId| trees.iter().any(|(there, ..)| *there == tree);
+    let begun = 1..census.next_tree.get();
+    relics.dropped.extend(begun.map(TreeId::new).filter(|tree| !is_there(*tree)));
 }
 
 /// Who the store is: whom its log and most of its tables are of.

@@ -12,6 +12,7 @@ mod accepting;
 mod checkpoint;
 mod compacting;
 mod debt;
+mod filling;
 mod flushing;
 mod healing;
 mod keeper;
@@ -44,6 +45,7 @@ pub use self::{
     accepting::{AcceptStep, Accepting},
     checkpoint::{Checkpoint, Checkpointed, Copying},
     compacting::{Compacted, Compaction},
+    filling::{Fill, FillRange},
     flushing::{FlushJob, Flushed},
     healing::{Healed, Healing, StoredTable},
     keeper::Keeper,

@@ -98,6 +98,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: crate::care::AcceptLossOptions,
     },
+    /// Makes a store usable again that cannot be opened or lost something: a manifest anew of its tables, pages healed,
+    /// what is lost listed by key. Nobody may have it open. Exits with 0 if there was nothing to do.
+    Repair {
+        #[command(flatten)]
+        options: crate::care::RepairOptions,
+    },
     /// Says how a store is, why, and what to do: healthy or healed (0), degraded (3), data loss (4).
     Health {
         #[command(flatten)]

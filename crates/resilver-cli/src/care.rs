@@ -2,12 +2,14 @@
 
 mod heal;
 mod losses;
+mod repair;
 mod scrub;
 mod verify;
 
 pub(crate) use self::{
     heal::{HealOptions, heal},
     losses::{AcceptLossOptions, LossesOptions, accept_loss, losses},
+    repair::{RepairOptions, repair},
     scrub::{ScrubOptions, scrub, scrub_store},
     verify::{exit as verified_exit, json as verified_json, verify, verify_store},
 };

@@ -7,6 +7,7 @@
 mod log;
 mod rebuilding;
 mod report;
+mod source;
 
 use std::{
     collections::BTreeSet,
@@ -16,16 +17,20 @@ use std::{
     sync::Arc,
 };
 
-use lsm_core::{Catalog, CatalogError, FileId, ManifestError, Recovered, parse_table};
+use lsm_core::{Catalog, CatalogError, FileId, FillRange, ManifestError, Recovered, parse_table, table_name};
+use lsm_io::Access;
 
-use self::rebuilding::Rebuilding;
 pub use self::report::{
     Filled, LogFate, LogPart, ManifestState, RepairOutcome, RepairReport, RepairedKeyspace, SetAside,
     WhyAside,
 };
+use self::{
+    rebuilding::Rebuilding,
+    source::{CheckpointSource, Ranges, as_slice},
+};
 use crate::{
     AutoHeal, Background, Creation, Db, Error, FileKind, HealMode, Healing, LogLoss, LostKeys, Options,
-    PageState, PatrolOptions, ScrubControl, Verified, verifying,
+    PageState, PatrolOptions, ScrubControl, Verified, opening::lock, verifying,
 };
 
 /// A repair of a store that nobody has open.
@@ -54,6 +59,7 @@ pub struct Repair {
     path: PathBuf,
     options: Options,
     losses: Losses,
+    from: Option<PathBuf>,
 }
 
 /// What becomes of what is lost.
@@ -69,7 +75,7 @@ impl Repair {
     /// Of the store at `path`, opened with these options where it is opened.
     #[must_use]
     pub fn new(path: impl AsRef<Path>, options: Options) -> Self {
-        Self { path: path.as_ref().into(), options, losses: Losses::Stay }
+        Self { path: path.as_ref().into(), options, losses: Losses::Stay, from: None }
     }
 
     /// Gives up what is lost, in tables and in the log: reads there answer as if it had never been written.
@@ -79,25 +85,39 @@ impl Repair {
         self
     }
 
+    /// Brings back what is lost from a checkpoint of this store: pages of the same files, files that are gone, and of
+    /// key ranges that are lost what the checkpoint has of them, which the report calls older where writes came later.
+    #[must_use]
+    pub fn from_checkpoint(mut self, path: impl AsRef<Path>) -> Self {
+        self.from = Some(path.as_ref().into());
+        self
+    }
+
     /// Says what [`run`](Self::run) would do, and changes nothing.
     ///
     /// # Errors
     /// As `run`.
     pub fn plan(&self) -> Result<RepairReport, Error> {
-        let _lock = verifying::lock(&self.path, &self.options)?;
+        let (source, options) = self.source()?;
+        let manifest = self.manifest()?;
+        let lock = verifying::lock(&self.path, &options)?;
         let mut report = RepairReport::default();
-        match self.manifest()? {
+        match manifest {
             Ok(catalog) => {
-                drop(_lock);
-                let verified = verifying::verify(&self.path, &self.options, |_| {})?;
-                report.healed_pages = verified.count(PageState::Correctable) as u64;
+                drop(lock);
+                self.check_source(source.as_deref(), &catalog)?;
+                let verified = verifying::verify(&self.path, &options, |_| {})?;
+                report.healed_pages = verified.count(PageState::Correctable);
                 report.log_losses = verified.log_losses.clone();
                 report.losses = self.losses(&catalog, &verified)?;
-                let is_work = report.healed_pages > 0 || self.losses == Losses::GoAway && report.is_loss();
-                report.outcome = if is_work { RepairOutcome::Planned } else { RepairOutcome::Untouched };
+                report.outcome = match self.has_work(&verified, &report) {
+                    true => RepairOutcome::Planned,
+                    false => RepairOutcome::Untouched,
+                };
             }
             Err(why) => {
-                Rebuilding::survey(&self.path, &self.options, &why, &mut report)?;
+                let rebuilding = Rebuilding::survey(&self.path, &options, &why, &mut report)?;
+                self.check_source(source.as_deref(), rebuilding.catalog())?;
                 report.outcome = RepairOutcome::Planned;
             }
         }
@@ -107,32 +127,66 @@ impl Repair {
     /// Repairs the store. What cannot be brought back is in the report, and reads of it fail.
     ///
     /// # Errors
-    /// [`Error::InUse`] if somebody has the store open, [`Error::NotAStore`] if there is nothing of one. If a later
-    /// release wrote it, a comparator is missing among the options, or the disk refuses: then it can be run again.
+    /// [`Error::InUse`] if somebody has the store open, [`Error::NotAStore`] if there is nothing of one,
+    /// [`Error::ForeignCheckpoint`] if it is to be repaired from a copy of another store. If a later release wrote it,
+    /// a comparator is missing among the options, or the disk refuses: then it can be run again.
     pub fn run(&self) -> Result<RepairReport, Error> {
+        let (source, options) = self.source()?;
         let mut report = RepairReport::default();
-        {
-            let _lock = verifying::lock(&self.path, &self.options)?;
-            if let Err(why) = self.manifest()? {
-                let rebuilding = Rebuilding::survey(&self.path, &self.options, &why, &mut report)?;
-                drop(_lock);
-                rebuilding.run(&self.path, &self.options)?;
-                report.outcome = RepairOutcome::Repaired;
+        self.manifest()?.ok();
+        let held = lock(&self.path, &options)?;
+        // Somebody may have had it open until now: only what is read under the lock counts.
+        let catalog = match self.manifest()? {
+            Ok(catalog) => {
+                self.check_source(source.as_deref(), &catalog)?;
+                catalog
             }
+            Err(why) => {
+                let rebuilding = Rebuilding::survey(&self.path, &options, &why, &mut report)?;
+                self.check_source(source.as_deref(), rebuilding.catalog())?;
+                rebuilding.run(&self.path, &options)?;
+                report.outcome = RepairOutcome::Repaired;
+                self.manifest()?.map_err(lsm_core::Error::from)?
+            }
+        };
+        if let Some(source) = &source {
+            report.restored = restore_files(&options, &self.path, &catalog, source)?;
         }
-        let catalog = self.manifest()?.map_err(lsm_core::Error::from)?;
-        let verified = verifying::verify(&self.path, &self.options, |_| {})?;
+        drop(held);
+        let verified = verifying::verify(&self.path, &options, |_| {})?;
         report.log_losses = verified.log_losses.clone();
         report.losses = self.losses(&catalog, &verified)?;
         let is_log_refused = !report.log_losses.is_empty() && self.losses == Losses::Stay;
-        let has_work = verified.count(PageState::Correctable) > 0
-            || (self.losses == Losses::GoAway
-                && (!report.losses.is_empty() || !report.log_losses.is_empty()));
-        if has_work && !is_log_refused {
-            self.mend(&mut report)?;
+        if self.has_work(&verified, &report) && !is_log_refused {
+            self.mend(options, source.as_deref(), &mut report)?;
             report.outcome = RepairOutcome::Repaired;
         }
         Ok(report)
+    }
+
+    /// The checkpoint, and options by which reads and healing ask it.
+    fn source(&self) -> Result<(Option<Arc<CheckpointSource>>, Options), Error> {
+        let source =
+            self.from.as_ref().map(|from| CheckpointSource::open(from, &self.options)).transpose()?;
+        let options = match &source {
+            Some(source) => self.options.clone().repair_source(source.clone()),
+            None => self.options.clone(),
+        };
+        Ok((source, options))
+    }
+
+    fn check_source(&self, source: Option<&CheckpointSource>, catalog: &Catalog) -> Result<(), Error> {
+        source.map_or(Ok(()), |source| source.check(catalog))
+    }
+
+    /// Whether there is anything that a store opened for writing could put right.
+    fn has_work(&self, verified: &Verified, report: &RepairReport) -> bool {
+        let is_lost = !report.losses.is_empty() || verified.count(PageState::Lost) > 0;
+        let goes_away = self.losses == Losses::GoAway && (is_lost || !report.log_losses.is_empty());
+        verified.count(PageState::Correctable) > 0
+            || !report.restored.is_empty()
+            || goes_away
+            || (self.from.is_some() && is_lost)
     }
 
     /// The catalog, or why there is none.
@@ -185,25 +239,89 @@ impl Repair {
         Ok(losses)
     }
 
-    /// Heals what can be healed, and gives up what is to be given up.
-    fn mend(&self, report: &mut RepairReport) -> Result<(), Error> {
+    /// Heals what can be healed, fills what can be filled, and gives up what is to be given up.
+    fn mend(
+        &self,
+        options: Options,
+        source: Option<&CheckpointSource>,
+        report: &mut RepairReport,
+    ) -> Result<(), Error> {
         let log_loss = if self.losses == Losses::GoAway { LogLoss::Accept } else { LogLoss::Refuse };
-        let options = self.options.clone().creation(Creation::Never).background(Background::Inline);
-        let db = options.auto_heal(AutoHeal::On).log_loss(log_loss).open(&self.path)?;
+        let options = options.creation(Creation::Never).background(Background::Inline);
+        let db = options.clone().auto_heal(AutoHeal::On).log_loss(log_loss).open(&self.path)?;
         db.scrub(&PatrolOptions::new(), &ScrubControl::new())?;
         let healed = db.heal(HealMode::InPlace)?;
         report.healed_pages = healed.files.iter().map(|file| pages_healed(&file.healed.outcome)).sum();
+        let losses = db.losses()?;
+        if let Some(source) = source.filter(|_| !losses.is_empty()) {
+            fill(&db, &options, source, &losses, report)?;
+        }
         if self.losses == Losses::GoAway {
             for name in db.keyspaces() {
-                match db.find_keyspace(&name)?.accept_loss(Bound::Unbounded, Bound::Unbounded) {
-                    Ok(accepted) => report.accepted.extend(accepted),
-                    Err(Error::NotLost { .. }) => {}
-                    Err(error) => return Err(error),
-                }
+                let lost = db.find_keyspace(&name)?.accept_loss(Bound::Unbounded, Bound::Unbounded);
+                report.accepted.extend(unless_none(lost)?);
             }
         }
         report.losses = db.losses()?;
         db.close()
+    }
+}
+
+/// Brings tables back whose files are gone, and that the checkpoint has.
+fn restore_files(
+    options: &Options,
+    dir: &Path,
+    catalog: &Catalog,
+    source: &CheckpointSource,
+) -> Result<Vec<Arc<str>>, Error> {
+    let (fs, mut restored) = (&options.fs, Vec::new());
+    for (_, _, table) in catalog.trees.values().flat_map(|tree| tree.version.tables()) {
+        let name = table_name(table.id);
+        let to = dir.join(&name);
+        let is_gone =
+            matches!(fs.open(&to, Access::ReadOnly), Err(error) if error.kind() == ErrorKind::NotFound);
+        if let Some(from) = source.table(table.descriptor.uid()).filter(|_| is_gone) {
+            let made = dir.join(format!("{name}.restoring"));
+            fs.copy(from, &made)?;
+            fs.open(&made, Access::ReadWrite)?.sync()?;
+            fs.rename(&made, &to)?;
+            fs.sync_dir(dir)?;
+            restored.push(name.into());
+        }
+    }
+    Ok(restored)
+}
+
+/// Puts what a checkpoint has of lost keys in their place.
+fn fill(
+    db: &Db,
+    options: &Options,
+    source: &CheckpointSource,
+    losses: &[LostKeys],
+    report: &mut RepairReport,
+) -> Result<(), Error> {
+    db.flush()?;
+    // What is put on top has a lower place than the next flush: that has a later number.
+    db.engine().take_a_number()?;
+    let (trees, as_of) = source.keys(options, losses)?;
+    for (tree, Ranges { ranges, fill, keys }) in trees {
+        let Some(keyspace) = db.engine().tree_names().get(&tree).cloned() else { continue };
+        db.engine().store.fill(tree, &ranges, fill)?;
+        let space = db.find_keyspace(&keyspace)?;
+        for (range, keys) in ranges.into_iter().zip(keys) {
+            unless_none(space.accept_loss(as_slice(&range.lower), as_slice(&range.upper)))?;
+            let (keyspace, lost_upto) = (keyspace.clone(), range.upto.get());
+            let FillRange { lower, upper, .. } = range;
+            report.filled.push(Filled { keyspace, lower, upper, keys, as_of, lost_upto });
+        }
+    }
+    Ok(())
+}
+
+fn unless_none(accepted: Result<Vec<LostKeys>, Error>) -> Result<Vec<LostKeys>, Error> {
+    match accepted {
+        Err(Error::NotLost { .. }) => Ok(Vec::new()),
+        accepted => accepted,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     mem_source::MemSource as _,
     merge_cursor::MergeCursor,
     output_cuts::OverlapLimit,
-    pedigree::{Birth, Kin, MadeBy},
+    pedigree::{Birth, Census, Kin, MadeBy},
     table_sink::OutputShape,
     tree::{SealedPart, Tree},
 };
@@ -161,7 +161,8 @@ impl Store {
         inputs: Vec<FileId>,
     ) -> Birth {
         let catalog = self.keeper.catalog();
-        let kin = Kin { keyspace: tree.name.clone(), inputs, gone: self.gone() };
+        let kin =
+            Kin { keyspace: tree.name.clone(), inputs, gone: self.gone(), census: Census::of(&catalog) };
         let (origin, store, tree) = (catalog.origin(), catalog.store, tree.id);
         Birth { origin, store, tree, place, flushed, made_by, kin }
     }

@@ -15,4 +15,5 @@ mod kill;
 mod losses;
 mod odd_files;
 mod recover;
+mod repair;
 mod stage;

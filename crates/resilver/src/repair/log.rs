@@ -3,11 +3,7 @@
 //! Nothing is written here. Invariant: every segment of the store that holds a change which no table has counts, and
 //! one that holds such changes and cannot be read is named, so that the loss is told by the log itself.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use lsm_core::{BatchView, LogSeen, Rebuild, SegmentRef, TreeId};
 use lsm_io::{EntryKind, Fs};
@@ -18,7 +14,7 @@ use page_ecc::{PAGE_LEN, Uid};
 use sst_format::SeqNo;
 
 use super::report::{LogFate, LogPart};
-use crate::{Error, Options, journal::record_of};
+use crate::{Error, Options, journal::record_of, system::is_own_key};
 
 /// The segments in a directory.
 pub(super) struct Logs {
@@ -38,8 +34,15 @@ pub(super) struct Counted {
     pub(super) segments: Vec<SegmentRef>,
     pub(super) parts: Vec<LogPart>,
     pub(super) losses: Vec<Loss>,
-    /// Trees that it writes to.
-    pub(super) trees: BTreeSet<TreeId>,
+    /// Trees that it writes to, and whether all their keys are like those of the store's own keyspace.
+    pub(super) trees: BTreeMap<TreeId, IsOwn>,
+}
+
+/// Whether a tree looks like that of the store's own keyspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IsOwn {
+    Maybe,
+    No,
 }
 
 /// Looks at every segment in a directory.
@@ -114,7 +117,12 @@ impl Logs {
         recovery.replay(|what, _| {
             if let Replayed::Changes { payload, .. } = what {
                 let batch = BatchView::parse(&payload).map_err(|cause| Error::LogForeign { cause })?;
-                counted.trees.extend(batch.ops().map(|op| op.tree));
+                for op in batch.ops() {
+                    let known = counted.trees.entry(op.tree).or_insert(IsOwn::Maybe);
+                    if !is_own_key(op.key) {
+                        *known = IsOwn::No;
+                    }
+                }
             }
             Ok::<(), Error>(())
         })?;

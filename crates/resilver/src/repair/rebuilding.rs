@@ -9,19 +9,16 @@ use std::{
     sync::Arc,
 };
 
-use lsm_core::{Manifest, ManifestError, Rebuild, RebuildGround, TableFate, TreeId, is_manifest_file};
+use lsm_core::{
+    Catalog, Manifest, ManifestError, Rebuild, RebuildGround, TableFate, TreeId, is_manifest_file,
+};
 use lsm_io::{EpochWorker, Fs, IoError, Limits};
 
 use super::{
-    log::{self, Counted},
+    log::{self, Counted, IsOwn},
     report::{LogFate, ManifestState, RepairReport, RepairedKeyspace, SetAside, WhyAside},
 };
-use crate::{
-    Error, LostKeys, Options,
-    db::DEFAULT_KEYSPACE,
-    opening::{lock, random},
-    system::SYSTEM_KEYSPACE,
-};
+use crate::{Error, LostKeys, Options, db::DEFAULT_KEYSPACE, opening::random, system::SYSTEM_KEYSPACE};
 
 /// Where files go that do not count.
 const QUARANTINE: &str = "quarantine";
@@ -48,15 +45,15 @@ impl Rebuilding {
             orders: options.orders.clone(),
             repair_source: options.repair_source.clone(),
             logs: logs.stores(),
-            // The first keyspace of every store, and mostly its second.
-            well_known: vec![
-                (TreeId::new(1), DEFAULT_KEYSPACE.into()),
-                (TreeId::new(2), SYSTEM_KEYSPACE.into()),
-            ],
+            // The first keyspace of every store.
+            well_known: vec![(TreeId::new(1), DEFAULT_KEYSPACE.into())],
         };
         let mut rebuild = Rebuild::survey(&ground)?;
         let counted = logs.count(path, options, &rebuild)?;
-        counted.trees.iter().for_each(|tree| rebuild.add_tree(*tree));
+        for (tree, is_own) in &counted.trees {
+            let own = (*is_own == IsOwn::Maybe).then(|| SYSTEM_KEYSPACE.into());
+            rebuild.add_tree(*tree, own);
+        }
         rebuild.ensure_tree(&DEFAULT_KEYSPACE.into());
         rebuild.set_segments(counted.segments.iter().copied());
         report.manifest = ManifestState::Rebuilt { why: why.to_string() };
@@ -105,9 +102,13 @@ impl Rebuilding {
         Ok(self)
     }
 
+    /// What the new manifest will say.
+    pub(super) const fn catalog(&self) -> &Catalog {
+        self.rebuild.catalog()
+    }
+
     /// Puts aside what does not count, and writes the new manifest.
     pub(super) fn run(mut self, path: &Path, options: &Options) -> Result<(), Error> {
-        let _lock = lock(path, options)?;
         let worker = Arc::new(EpochWorker::start(Limits::default())?);
         let fresh = random()?;
         let uids = std::cell::RefCell::new(vec![fresh]);
