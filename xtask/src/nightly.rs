@@ -101,6 +101,11 @@ const PARTS: &[Part] = &[
         words: "",
     },
     Part {
+        name: "store-repair",
+        proves: "without a manifest, with strange and stale files, cut short anywhere: repair loses nothing it could read",
+        words: "test --release -p resilver-tests --test laws repair::",
+    },
+    Part {
         name: "store-loss",
         proves: "whatever is lost, nothing wrong is answered, a million operations go on, and what is given up stays gone",
         words: "test --release -p resilver-tests --test laws loss::",
