@@ -26,13 +26,13 @@ fn a_store_without_a_manifest_is_whole_again_and_a_second_repair_has_nothing_to_
     let stage = store();
     let before = dump(&stage);
     lose_manifest(&stage);
-    let planned = stage.expect(3, &["repair", "s", "--dry-run", "--json"]).stdout;
-    assert!(planned.contains("\"outcome\": \"planned\""), "{planned}");
-    let told = stage.expect(3, &["repair", "s"]).stdout;
-    assert!(told.contains("repaired, and nothing is lost"), "{told}");
-    assert!(told.contains("keyspace default"), "{told}");
-    let again = stage.expect(0, &["repair", "s"]).stdout;
-    assert!(again.contains("nothing is wrong"), "{again}");
+    let planned = stage.expect(3, &["repair", "s", "--dry-run"]).json;
+    assert_eq!((&planned["outcome"], &planned["rebuilt"]), (&"planned".into(), &true.into()), "{planned:#}");
+    let output = stage.output(&["repair", "s"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("repaired, and nothing is lost") && told.contains("keyspace default"), "{told}");
+    let again = stage.expect(0, &["repair", "s"]).json;
+    assert_eq!(again["outcome"], "untouched", "{again:#}");
     assert!(before == dump(&stage));
 }
 
@@ -42,9 +42,9 @@ fn a_place_without_a_store_and_a_checkpoint_of_another_are_refused() {
     stage.expect(1, &["repair", "nowhere"]);
     stage.expect(0, &["put", "--db", "other", "key", "value"]);
     stage.expect(0, &["checkpoint", "--db", "other", "foreign"]);
-    let output = stage.output(&["repair", "s", "--from", "foreign"]);
-    assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let refused = stage.output(&["repair", "s", "--from", "foreign"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(told.contains("of another store"), "{told}");
 }
 
@@ -55,9 +55,9 @@ fn a_table_that_is_gone_comes_back_from_a_checkpoint_or_is_listed() {
     let before = dump(&stage);
     let table = file(&stage, ".table");
     std::fs::remove_file(stage.path(&table)).unwrap();
-    let listed = stage.expect(4, &["repair", "s", "--json"]).stdout;
-    assert!(listed.contains("\"seq_high\""), "{listed}");
-    let told = stage.expect(3, &["repair", "s", "--from", "copy"]).stdout;
-    assert!(told.contains("came back from the checkpoint"), "{told}");
+    let listed = stage.expect(4, &["repair", "s"]).json;
+    assert!(listed["lost"][0]["seq_high"].is_u64(), "{listed:#}");
+    let told = stage.expect(3, &["repair", "s", "--from", "copy"]).json;
+    assert_eq!(told["restored"].as_array().map(Vec::len), Some(1), "{told:#}");
     assert!(before == dump(&stage));
 }
