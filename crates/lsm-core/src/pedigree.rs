@@ -110,8 +110,11 @@ pub(crate) struct Census {
     /// No tree of this number or a higher one had begun.
     pub(crate) next_tree: TreeId,
     /// Tree, name and comparator of each; none if there were too many to tell.
-    pub(crate) trees: Option<Vec<(TreeId, Arc<str>, Arc<str>)>>,
+    pub(crate) trees: Option<Vec<Counted>>,
 }
+
+/// A tree, its name and its comparator.
+pub(crate) type Counted = (TreeId, Arc<str>, Arc<str>);
 
 impl Census {
     pub(crate) fn of(catalog: &Catalog) -> Self {

@@ -83,7 +83,7 @@ impl Comparing<'_> {
         let log = LossLog::default();
         let known = match self.reader(at).open(&self.tables[at].meta)? {
             Opened::Lost(loss) => return Ok(vec![*loss]),
-            Opened::Table(table) => table.losses().to_vec(),
+            Opened::Table(table) => table.losses().all().to_vec(),
         };
         let mut cursor = self.cursor(at, &log);
         cursor.seek_first()?;

@@ -101,7 +101,7 @@ impl Accepting<'_> {
     ///
     /// # Errors
     /// As [`step`](Self::step); nothing is changed.
-    pub fn known(&mut self, should_stop: &dyn Fn() -> bool) -> Result<Vec<KnownLoss>, Error> {
+    pub fn known(&mut self, should_stop: &(dyn Fn() -> bool + Sync)) -> Result<Vec<KnownLoss>, Error> {
         let version = self.tree.view().version.clone();
         let losses = self.losses(&version, should_stop)?;
         self.check_snapshots(&losses)?;

@@ -146,7 +146,7 @@ impl Store {
             // Before the next job may take the outputs, so that its own say which tables went before.
             let trace = if outputs > 0 { Trace::Left } else { Trace::None };
             let mut oldest_first = job.inputs.clone();
-            oldest_first.sort_by(|a, b| b.place.cmp(&a.place));
+            oldest_first.sort_by_key(|input| std::cmp::Reverse(input.place));
             self.let_go(&tree, oldest_first.into_iter().map(|input| input.table), trace);
         }
         self.install(&tree, 0);

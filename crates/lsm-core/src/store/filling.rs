@@ -20,7 +20,7 @@ use crate::{
     loss::LossLog,
     merge_cursor::MergeCursor,
     names::table_path,
-    pedigree::MadeBy,
+    pedigree::{MadeBy, Share},
     run_cursor::{RunCursor, Tables},
     table_file::Opened,
     tree::Tree,
@@ -142,7 +142,10 @@ impl Store {
             let bounds = KeyBounds::closed(rest[0].0.clone(), rest[taken - 1].0.clone());
             rest = &rest[taken..];
             // Each is a job of its own.
-            writer.describe(&birth.pedigree(file.id, 0, file.id, true).encode(), &birth.kin.encode())?;
+            writer.describe(
+                &birth.pedigree(file.id, Share::default(), 0, file.id, true).encode(),
+                &birth.kin.encode(),
+            )?;
             let written = writer.finish()?;
             let made = self.read.fs.create(&table_path(&self.read.dir, file.id))?;
             made.allocate(ByteLen::of(written.image.as_bytes()))?;
