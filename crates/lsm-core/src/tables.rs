@@ -3,14 +3,18 @@
 //! Bounded by how many; a table that is in use stays open for its users after it left. A hit takes no lock and
 //! counts no reference: the list is swapped as a whole when a table is opened or goes. Which tables a version has
 //! is not known here. Tables that are held stay open beyond the bound, for a store whose files somebody else may
-//! take away.
+//! take away. Of a table of which too much is gone to open it, that is remembered: to find it out, all of it may have
+//! to be read. It is tried again ever more rarely, and after whoever mends it said so.
 //!
 //! Invariant: whoever is asked for was asked for since the hand last passed it, or is next to go. The lists are in
 //! shards so that none of them is long to copy.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -18,6 +22,7 @@ use parking_lot::Mutex;
 
 use crate::{
     Error, FileId, TableMeta,
+    loss::TableLoss,
     reader::TreeReader,
     table_file::{Opened, TableFile},
 };
@@ -32,6 +37,8 @@ pub(crate) struct Tables {
     bound: usize,
     shards: Box<[ArcSwap<Vec<Entry>>]>,
     count: AtomicUsize,
+    /// Those that could not be opened. A leaf.
+    lost: Mutex<BTreeMap<FileId, Lost>>,
     /// At which shard the next one to go is looked for. Held, a leaf, while a list is changed.
     hand: Mutex<usize>,
 }
@@ -50,6 +57,14 @@ struct Open {
     was_asked_for: AtomicBool,
 }
 
+/// A table that could not be opened.
+#[derive(Debug)]
+struct Lost {
+    loss: Box<TableLoss>,
+    /// How often it was asked for since.
+    asked: u32,
+}
+
 /// How long a table stays open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stay {
@@ -63,7 +78,8 @@ impl Tables {
         let bound = open_files.max(1);
         let shards = (bound / SHARD_TABLES).clamp(1, SHARDS_MAX).next_power_of_two();
         let shards = (0..shards).map(|_| ArcSwap::default()).collect();
-        Self { bound, shards, count: AtomicUsize::new(0), hand: Mutex::new(0) }
+        let (count, lost, hand) = (AtomicUsize::new(0), Mutex::default(), Mutex::new(0));
+        Self { bound, shards, count, lost, hand }
     }
 
     /// A table, opened unless it is open.
@@ -111,8 +127,14 @@ impl Tables {
         meta: &Arc<TableMeta>,
         stay: Stay,
     ) -> Result<Opened<Arc<TableFile>>, Error> {
+        if stay == Stay::WithinTheBound
+            && let Some(loss) = self.known_loss(meta.id)
+        {
+            return Ok(Opened::Lost(loss));
+        }
         Ok(match TableFile::open(reader, meta)? {
             Opened::Table(table) => {
+                self.forget_loss(meta.id);
                 let table = Arc::new(table);
                 self.insert(
                     meta.id,
@@ -120,8 +142,24 @@ impl Tables {
                 );
                 Opened::Table(table)
             }
-            Opened::Lost(loss) => Opened::Lost(loss),
+            Opened::Lost(loss) => {
+                self.lost.lock().entry(meta.id).or_insert_with(|| Lost { loss: loss.clone(), asked: 0 });
+                Opened::Lost(loss)
+            }
         })
+    }
+
+    /// Why a table could not be opened, unless it is time to try again.
+    fn known_loss(&self, table: FileId) -> Option<Box<TableLoss>> {
+        let mut lost = self.lost.lock();
+        let known = lost.get_mut(&table)?;
+        known.asked = known.asked.saturating_add(1);
+        (!known.asked.is_power_of_two()).then(|| known.loss.clone())
+    }
+
+    /// Has a table that could not be opened tried again the next time.
+    pub(crate) fn forget_loss(&self, table: FileId) {
+        self.lost.lock().remove(&table);
     }
 
     /// Opens a table for as long as the store is open; false if its file is gone.
@@ -134,6 +172,7 @@ impl Tables {
 
     /// Lets a table go that no version has any more, or whose file is about to be replaced, unless it is held.
     pub(crate) fn evict(&self, table: FileId) {
+        self.forget_loss(table);
         let _changing = self.hand.lock();
         self.change(self.shard_of(table), |list| {
             list.retain(|entry| entry.file != table || entry.open.stay == Stay::Held);

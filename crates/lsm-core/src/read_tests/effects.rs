@@ -159,3 +159,20 @@ fn an_iterator_keeps_what_it_reads() {
     drop(iter);
     assert_eq!(Some(value.to_vec()), model.get(b"k01"));
 }
+
+#[test]
+fn a_table_that_cannot_be_opened_is_tried_again_ever_more_rarely() {
+    let world = world();
+    let view = world.view();
+    let (first, aside) = (&world.tables[0], std::path::Path::new("/aside"));
+    world.fs.rename(&World::path_of(first), aside).unwrap();
+    let opened = || world.fs.trace().iter().filter(|traced| traced.op == Op::Open).count();
+    for asked in 1..=1000_u32 {
+        assert!(view.get(b"k05", SeqNo::MAX).is_err());
+        assert!(opened() <= 2 + asked.ilog2() as usize, "asked {asked} times, tried {}", opened());
+    }
+    assert!(view.get(b"k15", SeqNo::MAX).unwrap().is_some());
+    world.fs.rename(aside, &World::path_of(first)).unwrap();
+    world.env().tables.forget_loss(first.id);
+    assert!(view.get(b"k05", SeqNo::MAX).unwrap().is_some());
+}

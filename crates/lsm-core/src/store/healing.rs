@@ -175,6 +175,7 @@ impl Store {
     pub fn heal_in_place(&self, claim: HintClaim, should_stop: &dyn Fn() -> bool) -> Result<Healed, Error> {
         let (tree, file) = (claim.tree(), claim.file());
         let done = self.heal_file(tree, file, should_stop);
+        self.read.tables.forget_loss(file);
         let healed = match done {
             Ok((_, ref outcome)) if outcome.is_healed() => self.forget_hint(tree, file).and(done),
             done => done,
