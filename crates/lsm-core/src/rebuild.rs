@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use lsm_io::{ByteLen, Fs};
+use lsm_io::{ByteLen, FileOffset, Fs};
 use page_ecc::Uid;
 use sst_format::{RangeEntry, SeqNo, TableOptions, TableWriter};
 
@@ -279,7 +279,7 @@ impl Rebuild {
         let path = table_path(&self.ground.dir, id);
         let file = self.ground.fs.create(&path)?;
         file.allocate(ByteLen::of(written.image.as_bytes()))?;
-        file.append(written.image.as_bytes())?;
+        file.write_at(FileOffset::ZERO, written.image.as_bytes())?;
         file.sync()?;
         let bounds = concerned.ok_or(Error::UnboundedRange)?.bounds();
         Ok(TableMeta::new(id, written.image.descriptor().clone(), bounds, &written.properties))

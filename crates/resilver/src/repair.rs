@@ -62,6 +62,9 @@ pub struct Repair {
     from: Option<PathBuf>,
 }
 
+/// How often a store is opened to put right what is still wrong with it.
+const MENDS_MAX: u32 = 3;
+
 /// What becomes of what is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Losses {
@@ -151,14 +154,22 @@ impl Repair {
         };
         if let Some(source) = &source {
             report.restored = restore_files(&options, &self.path, &catalog, source)?;
+            if !report.restored.is_empty() {
+                report.outcome = RepairOutcome::Repaired;
+            }
         }
         drop(held);
-        let verified = verifying::verify(&self.path, &options, |_| {})?;
-        report.log_losses = verified.log_losses.clone();
-        report.losses = self.losses(&catalog, &verified)?;
-        let is_log_refused = !report.log_losses.is_empty() && self.losses == Losses::Stay;
-        if self.has_work(&verified, &report) && !is_log_refused {
-            self.mend(options, source.as_deref(), &mut report)?;
+        // What a crash left of a manifest goes with the second generation after it, so once may not be enough.
+        for _ in 0..MENDS_MAX {
+            let catalog = self.manifest()?.map_err(lsm_core::Error::from)?;
+            let verified = verifying::verify(&self.path, &options, |_| {})?;
+            report.log_losses = verified.log_losses.clone();
+            report.losses = self.losses(&catalog, &verified)?;
+            let is_log_refused = !report.log_losses.is_empty() && self.losses == Losses::Stay;
+            if is_log_refused || !self.has_work(&verified, &report) {
+                break;
+            }
+            self.mend(options.clone(), source.as_deref(), &mut report)?;
             report.outcome = RepairOutcome::Repaired;
         }
         Ok(report)
@@ -183,10 +194,7 @@ impl Repair {
     fn has_work(&self, verified: &Verified, report: &RepairReport) -> bool {
         let is_lost = !report.losses.is_empty() || verified.count(PageState::Lost) > 0;
         let goes_away = self.losses == Losses::GoAway && (is_lost || !report.log_losses.is_empty());
-        verified.count(PageState::Correctable) > 0
-            || !report.restored.is_empty()
-            || goes_away
-            || (self.from.is_some() && is_lost)
+        verified.count(PageState::Correctable) > 0 || goes_away || (self.from.is_some() && is_lost)
     }
 
     /// The catalog, or why there is none.
@@ -251,7 +259,7 @@ impl Repair {
         let db = options.clone().auto_heal(AutoHeal::On).log_loss(log_loss).open(&self.path)?;
         db.scrub(&PatrolOptions::new(), &ScrubControl::new())?;
         let healed = db.heal(HealMode::InPlace)?;
-        report.healed_pages = healed.files.iter().map(|file| pages_healed(&file.healed.outcome)).sum();
+        report.healed_pages += healed.files.iter().map(|file| pages_healed(&file.healed.outcome)).sum();
         let losses = db.losses()?;
         if let Some(source) = source.filter(|_| !losses.is_empty()) {
             fill(&db, &options, source, &losses, report)?;

@@ -133,6 +133,7 @@ fn a_checkpoint_of_another_store_is_refused_and_nothing_is_changed() {
     drop(other);
     let db = options(&disk).open(STORE).unwrap();
     put_all(&db, 0..KEYS, 1);
+    db.flush().unwrap();
     db.close().unwrap();
     let table = tables(&disk)[0].clone();
     lose_data(&disk, &table, 2);
@@ -147,6 +148,7 @@ fn what_is_lost_is_listed_by_key_and_given_up_where_that_is_asked_for() {
     let disk = MemFs::new();
     let db = options(&disk).open(STORE).unwrap();
     put_all(&db, 0..KEYS, 1);
+    db.flush().unwrap();
     db.close().unwrap();
     lose_data(&disk, &tables(&disk)[0], 2);
     super::world::lose_manifest(&disk);

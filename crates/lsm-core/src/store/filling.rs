@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use bytes::Bytes;
-use lsm_io::ByteLen;
+use lsm_io::{ByteLen, FileOffset};
 use sst_format::{Entry, EntryKind, RangeEntry, RangeKind, SeqNo, TableWriter};
 
 use super::Store;
@@ -149,7 +149,7 @@ impl Store {
             let written = writer.finish()?;
             let made = self.read.fs.create(&table_path(&self.read.dir, file.id))?;
             made.allocate(ByteLen::of(written.image.as_bytes()))?;
-            made.append(written.image.as_bytes())?;
+            made.write_at(FileOffset::ZERO, written.image.as_bytes())?;
             made.sync()?;
             let meta =
                 TableMeta::new(file.id, written.image.descriptor().clone(), bounds, &written.properties);
