@@ -259,7 +259,8 @@ impl Repair {
         let db = options.clone().auto_heal(AutoHeal::On).log_loss(log_loss).open(&self.path)?;
         db.scrub(&PatrolOptions::new(), &ScrubControl::new())?;
         let healed = db.heal(HealMode::InPlace)?;
-        report.healed_pages += healed.files.iter().map(|file| pages_healed(&file.healed.outcome)).sum();
+        report.healed_pages +=
+            healed.files.iter().map(|file| pages_healed(&file.healed.outcome)).sum::<u64>();
         let losses = db.losses()?;
         if let Some(source) = source.filter(|_| !losses.is_empty()) {
             fill(&db, &options, source, &losses, report)?;
