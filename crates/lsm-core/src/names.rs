@@ -25,7 +25,7 @@ pub(crate) fn table_path(dir: &Path, table: FileId) -> PathBuf {
     dir.join(table_name(table))
 }
 
-/// Which table a name in the store's directory is; `None` if it is none's, or no name that [`table_path`]
+/// Which table a name in the store's directory is; `None` if it is none's, or no name that `table_path`
 /// gives.
 ///
 /// ```
