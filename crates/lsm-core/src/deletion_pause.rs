@@ -115,7 +115,7 @@ impl<T> DeletionPause<T> {
     ///
     /// ```
     /// use lsm_core::DeletionPause;
-    /// let deletions = DeletionPause::<&str>::default();
+    /// let deletions = DeletionPause::<&str>::new(std::task::Waker::noop().clone());
     /// let _pause = deletions.pause();
     /// deletions.try_enqueue("7.table")?;
     /// assert_eq!(deletions.waiting(|name| name.strip_suffix(".table")), ["7"]);

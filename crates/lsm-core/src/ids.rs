@@ -36,7 +36,7 @@ impl TreeId {
 /// assert!(FileId::new(2) > FileId::new(1));
 /// assert_eq!(FileId::new(1).next(), FileId::new(2));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u64);
 
 impl FileId {

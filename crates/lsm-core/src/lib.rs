@@ -122,7 +122,7 @@ pub use memtable::Memtable;
 pub use names::{parse_table, table_name};
 pub use pressure::{Debt, Pressure, PressureLimits};
 pub use publication::Publication;
-pub use rebuild::{LogSeen, Rebuild, RebuildGround, SeenTable, TableFate};
+pub use rebuild::{GoneFiles, LogSeen, Rebuild, RebuildGround, SeenTable, TableFate, is_outdated};
 pub use repair_source::RepairSource;
 pub use snapshots::{LiveSnapshots, Snapshot, Snapshots};
 pub use store::{

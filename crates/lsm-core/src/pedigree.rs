@@ -38,10 +38,13 @@
 //! | .. |   4 | next_tree | every keyspace's tree so far has a lower number                              |
 //! | .. |   4 | trees     | how many keyspaces there were; all ones if too many to tell                  |
 //! | .. |  .. | trees     | of each: number u32, name and comparator behind their u32 lengths            |
+//! | .. |   8 | settled   | every table of the tree below this number lives, or is none of it any more   |
+//! | .. |   4 | living    | bytes of the list of those that live                                         |
+//! | .. |  .. | living    | how much each number is over the one before, in order, LEB128                |
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use page_ecc::{Descriptor, Uid};
+use page_ecc::{Descriptor, Uid, varint};
 use sst_format::{SeqNo, TableRoot};
 
 use crate::{
@@ -102,6 +105,16 @@ pub(crate) struct Kin {
     pub(crate) gone: Vec<FileId>,
     /// Which keyspaces there were.
     pub(crate) census: Census,
+    /// Which tables of its tree lived.
+    pub(crate) living: Living,
+}
+
+/// Which tables a tree had when a table was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Living {
+    /// Every table with a lower number is among them, or has been replaced or given up.
+    pub(crate) settled: FileId,
+    pub(crate) tables: BTreeSet<FileId>,
 }
 
 /// Which keyspaces a store had when a table was written.
@@ -211,6 +224,7 @@ impl Kin {
         for (tree, name, order) in trees.into_iter().flatten() {
             writer.put(tree.get().to_le_bytes()).put_bytes(name.as_bytes()).put_bytes(order.as_bytes());
         }
+        writer.put(self.living.settled.get().to_le_bytes()).put_bytes(&self.living.encode());
         writer.into_bytes()
     }
 
@@ -239,8 +253,38 @@ impl Kin {
                 ));
             }
         }
+        let settled = FileId::new(from.u64("settled")?);
+        let at = from.at();
+        let tables =
+            Living::decode(from.bytes("living")?).ok_or(FieldError::Value { at, field: "living" })?;
         from.finish()?;
-        Ok(Self { keyspace, inputs, gone, census: Census { next_tree, trees } })
+        let (census, living) = (Census { next_tree, trees }, Living { settled, tables });
+        Ok(Self { keyspace, inputs, gone, census, living })
+    }
+}
+
+impl Living {
+    /// Whether a table of the tree was no part of it any more.
+    pub(crate) fn is_over(&self, table: FileId) -> bool {
+        table < self.settled && !self.tables.contains(&table)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let (mut bytes, mut before) = (Vec::new(), 0);
+        for table in &self.tables {
+            varint::put(&mut bytes, table.get() - before);
+            before = table.get();
+        }
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<BTreeSet<FileId>> {
+        let (mut tables, mut at, mut number) = (BTreeSet::new(), 0, 0_u64);
+        while at < bytes.len() {
+            number = number.checked_add(varint::take(bytes, &mut at)?)?;
+            tables.insert(FileId::new(number));
+        }
+        Some(tables)
     }
 }
 
@@ -273,7 +317,10 @@ mod tests {
             trees: Some(vec![(TreeId::new(1), "users".into(), "resilver.bytes".into())]),
         };
         let (inputs, gone) = (vec![FileId::new(1)], vec![FileId::new(9)]);
-        let kin = Kin { keyspace: "users".into(), inputs, gone, census };
+        let living = Living { settled: FileId::new(300), tables: [2, 3, 299].map(FileId::new).into() };
+        assert!(living.is_over(FileId::new(4)) && !living.is_over(FileId::new(300)));
+        assert_eq!(living.encode(), b"\x02\x01\xa8\x02");
+        let kin = Kin { keyspace: "users".into(), inputs, gone, census, living };
         let bytes = kin.encode();
         assert_eq!(bytes[..10], *b"\x01\x05\0\0\0users");
         assert_eq!(Kin::decode(&bytes), Ok(kin));

@@ -10,6 +10,7 @@
 mod fates;
 mod found;
 mod order;
+mod outdated;
 mod places;
 
 use std::{
@@ -23,7 +24,10 @@ use lsm_io::{ByteLen, FileOffset, Fs};
 use page_ecc::Uid;
 use sst_format::{RangeEntry, SeqNo, TableOptions, TableWriter};
 
-pub use self::fates::TableFate;
+pub use self::{
+    fates::TableFate,
+    outdated::{GoneFiles, is_outdated},
+};
 use self::{
     fates::{Identity, Witnessed},
     found::{Found, Look},
@@ -35,7 +39,7 @@ use crate::{
     loss::TableLoss,
     manifest::relics::Relics,
     names::{parse_table, table_path},
-    pedigree::{Birth, Census, Kin, MadeBy, Share},
+    pedigree::{Birth, Census, Kin, Living, MadeBy, Share},
     reader::ReadEnv,
     store::quarantine::QUARANTINE,
 };
@@ -264,6 +268,7 @@ impl Rebuild {
                 inputs: Vec::new(),
                 gone: Vec::new(),
                 census: Census::of(&self.catalog),
+                living: Living::default(),
             },
         };
         let mut writer = TableWriter::new(uid, TableOptions::new().order(state.order.clone()))?;

@@ -25,6 +25,7 @@ mod replaying;
 mod rewriting;
 mod stats;
 mod sweeping;
+mod terms;
 mod writing;
 
 use std::{
@@ -86,6 +87,7 @@ pub struct Store {
     /// Tables that are being removed.
     leaving: Mutex<BTreeSet<FileId>>,
     next_file: AtomicU64,
+    terms: terms::Terms,
     gate: RwLock<()>,
     flushing: Mutex<()>,
     installing: Mutex<()>,
@@ -128,6 +130,7 @@ impl Store {
         Self {
             trees: ArcSwap::from_pointee(trees.collect()),
             next_file: AtomicU64::new(catalog.next_file.get()),
+            terms: terms::Terms::default(),
             read,
             worker,
             keeper,

@@ -17,8 +17,12 @@ use std::{
     sync::Arc,
 };
 
-use lsm_core::{Catalog, CatalogError, FileId, FillRange, ManifestError, Recovered, parse_table, table_name};
+use lsm_core::{
+    Catalog, CatalogError, FileId, FillRange, GoneFiles, ManifestError, Recovered, is_outdated, parse_table,
+    table_name,
+};
 use lsm_io::Access;
+use lsm_wal::SegmentNo;
 
 pub use self::report::{
     Filled, LogFate, LogPart, ManifestState, RepairOutcome, RepairReport, RepairedKeyspace, SetAside,
@@ -201,7 +205,16 @@ impl Repair {
     fn manifest(&self) -> Result<Result<Arc<Catalog>, ManifestError>, Error> {
         let read = Recovered::read(&self.options.fs, &self.path, &self.options.orders);
         match read {
-            Ok(recovered) => Ok(Ok(recovered.catalog().clone())),
+            Ok(recovered) => {
+                let catalog = recovered.catalog().clone();
+                let ground = rebuilding::ground(&self.path, &self.options, Vec::new());
+                let is_outdated = is_outdated(&ground, &catalog, &self.gone(&catalog)?)?;
+                Ok(if is_outdated {
+                    Err(ManifestError::Outdated { dir: self.path.clone() })
+                } else {
+                    Ok(catalog)
+                })
+            }
             Err(
                 why @ (ManifestError::EditLost { .. }
                 | ManifestError::GenerationLost { .. }
@@ -221,6 +234,18 @@ impl Repair {
         }
     }
 
+    /// What the catalog names and is not there.
+    fn gone(&self, catalog: &Catalog) -> Result<GoneFiles, Error> {
+        let listed = self.options.fs.list(&self.path)?;
+        let there: BTreeSet<_> = listed.iter().map(|entry| entry.name.as_path()).collect();
+        let is_gone = |name: &str| !there.contains(Path::new(name));
+        let tables = catalog.trees.values().flat_map(|tree| tree.version.tables());
+        let tables = tables.map(|(_, _, table)| table.id).filter(|table| is_gone(&table_name(*table)));
+        let segments =
+            catalog.segments.keys().filter(|number| is_gone(&SegmentNo::new(**number).file_name()));
+        Ok(GoneFiles { tables: tables.collect(), segments: segments.count() })
+    }
+
     /// Whether there are tables or segments of a log.
     fn holds_anything(&self) -> Result<bool, Error> {
         let listed = match self.options.fs.list(&self.path) {
@@ -228,7 +253,7 @@ impl Repair {
             listed => listed?,
         };
         let mut names = listed.iter().map(|entry| Path::new(&entry.name));
-        Ok(names.any(|name| parse_table(name).is_some() || lsm_wal::SegmentNo::of_file(name).is_some()))
+        Ok(names.any(|name| parse_table(name).is_some() || SegmentNo::of_file(name).is_some()))
     }
 
     /// What the tables that lost pages lost, by their keys; nothing is written.

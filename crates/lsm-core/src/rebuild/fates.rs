@@ -6,6 +6,9 @@
 //! A job replaced its inputs if all its parts are there, or if an input is not: inputs go only once the job is on
 //! record. Where a part is missing and every input is there, the job was cut short, and its parts go instead. Of two
 //! jobs with an input in common the earlier one came to nothing, since a job claims what it takes.
+//!
+//! Whatever was replaced longer ago is told by the list of living tables that each table carries: a file that
+//! somebody put back is not on the last one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +16,11 @@ use page_ecc::Uid;
 use sst_format::SeqNo;
 
 use super::found::Found;
-use crate::{FileId, TreeId, manifest::relics::Relics, pedigree::MadeBy};
+use crate::{
+    FileId, TreeId,
+    manifest::relics::Relics,
+    pedigree::{Living, MadeBy},
+};
 
 /// What becomes of a file that bears the name of a table.
 ///
@@ -163,6 +170,7 @@ fn dead_by_kin(own: &[&Witnessed<'_>]) -> BTreeMap<FileId, TableFate> {
         last_to_take.extend(told.inputs.iter().map(|input| (*input, *job)));
     }
     let mut dead: BTreeMap<_, _> = gone.iter().map(|table| (*table, TableFate::Replaced)).collect();
+    dead.extend(over(own).map(|table| (table, TableFate::Replaced)));
     for (job, told) in jobs.iter().filter(|(_, told)| told.is_merge && !told.inputs.is_empty()) {
         let is_void = told.inputs.iter().any(|input| last_to_take[input] != *job);
         let are_all_there = told.inputs.iter().all(|input| there.contains(input) && !gone.contains(input));
@@ -173,6 +181,27 @@ fn dead_by_kin(own: &[&Witnessed<'_>]) -> BTreeMap<FileId, TableFate> {
         }
     }
     dead
+}
+
+/// Tables that were no part of their trees any more when the last that tells of it was written.
+fn over<'a>(own: &'a [&Witnessed<'_>]) -> impl Iterator<Item = FileId> + 'a {
+    let mut last = BTreeMap::<TreeId, Vec<&Living>>::new();
+    for one in own {
+        let Some(kin) = &one.found.kin else { continue };
+        let told = last.entry(one.found.pedigree.tree).or_default();
+        let settled = told.first().map(|living| living.settled);
+        if settled < Some(kin.living.settled) {
+            told.clear();
+        }
+        if settled <= Some(kin.living.settled) {
+            told.push(&kin.living);
+        }
+    }
+    let is_over = move |found: &Found| {
+        let told = last.get(&found.pedigree.tree);
+        told.is_some_and(|told| told.iter().any(|living| living.is_over(found.meta.id)))
+    };
+    own.iter().map(|one| one.found).filter(move |found| is_over(found)).map(|found| found.meta.id)
 }
 
 /// Trees that are no more, as far as anything tells: of two with one name the older.

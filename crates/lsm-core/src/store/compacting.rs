@@ -105,6 +105,7 @@ impl Store {
         should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Compacted, Error> {
         let Compaction { tree, job, claim, accepted } = compaction;
+        let _term = self.begin_term();
         let rewritten = match job.kind {
             JobKind::Move => None,
             JobKind::Merge | JobKind::Rewrite => {

@@ -48,6 +48,7 @@ impl Store {
     /// If there is no such tree, or the disk refuses; then nothing is changed.
     pub fn fill(&self, tree: TreeId, ranges: &[FillRange], mut fill: Fill) -> Result<u64, Error> {
         let tree = self.tree(tree)?;
+        let _term = self.begin_term();
         let deletes = self.range_deletes(&tree)?;
         let mut came = fill.len() as u64;
         for range in ranges {

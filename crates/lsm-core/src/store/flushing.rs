@@ -101,6 +101,7 @@ impl Store {
         part: &SealedPart,
         should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Flushed, Error> {
+        let _term = self.begin_term();
         let output = self.merge_memtables(tree, part, should_stop)?;
         let run = RunNo::new(part.upto.get());
         let edit = flush_edit(tree.id, run, &output, part.upto);
@@ -160,9 +161,10 @@ impl Store {
         flushed: SeqNo,
         inputs: Vec<FileId>,
     ) -> Birth {
+        let living = self.living(tree.id);
         let catalog = self.keeper.catalog();
-        let kin =
-            Kin { keyspace: tree.name.clone(), inputs, gone: self.gone(), census: Census::of(&catalog) };
+        let (gone, census) = (self.gone(), Census::of(&catalog));
+        let kin = Kin { keyspace: tree.name.clone(), inputs, gone, census, living };
         let (origin, store, tree) = (catalog.origin(), catalog.store, tree.id);
         Birth { origin, store, tree, place, flushed, made_by, kin }
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use lsm_core::{
-    Catalog, Manifest, ManifestError, Rebuild, RebuildGround, TableFate, TreeId, is_manifest_file,
+    Catalog, LogSeen, Manifest, ManifestError, Rebuild, RebuildGround, TableFate, TreeId, is_manifest_file,
 };
 use lsm_io::{EpochWorker, Fs, IoError, Limits};
 
@@ -30,6 +30,19 @@ pub(super) struct Rebuilding {
     aside: Vec<PathBuf>,
 }
 
+/// What a manifest is made anew of.
+pub(super) fn ground(path: &Path, options: &Options, logs: Vec<LogSeen>) -> RebuildGround {
+    RebuildGround {
+        fs: options.fs.clone(),
+        dir: path.into(),
+        orders: options.orders.clone(),
+        repair_source: options.repair_source.clone(),
+        logs,
+        // The first keyspace of every store.
+        well_known: vec![(TreeId::new(1), DEFAULT_KEYSPACE.into())],
+    }
+}
+
 impl Rebuilding {
     /// Finds what a manifest can be made of, and says so in the report. Nothing is written.
     pub(super) fn survey(
@@ -39,15 +52,7 @@ impl Rebuilding {
         report: &mut RepairReport,
     ) -> Result<Self, Error> {
         let logs = log::look(&options.fs, path)?;
-        let ground = RebuildGround {
-            fs: options.fs.clone(),
-            dir: path.into(),
-            orders: options.orders.clone(),
-            repair_source: options.repair_source.clone(),
-            logs: logs.stores(),
-            // The first keyspace of every store.
-            well_known: vec![(TreeId::new(1), DEFAULT_KEYSPACE.into())],
-        };
+        let ground = ground(path, options, logs.stores());
         let mut rebuild = Rebuild::survey(&ground)?;
         let counted = logs.count(path, options, &rebuild)?;
         for (tree, is_own) in &counted.trees {
