@@ -17,7 +17,9 @@ use resilver_tests::{
     budget::{self, Budget},
 };
 
-use self::world::{Life, STORE, bytes_of, files, judge, lose_manifest, options, repair, repaired};
+use self::world::{
+    Life, STORE, bytes_of, files, judge, judge_but_for_errors, lose_manifest, options, repair, repaired,
+};
 
 /// Lives until the time is up, at least a few.
 fn each_life(what: &str, by_day: u64, mut check: impl FnMut(u64)) {
@@ -122,6 +124,55 @@ fn files_of_other_stores_and_copies_under_other_names_are_told_and_kept_apart() 
         let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
         judge(&db, &moment.truths, "foreign");
     });
+}
+
+#[test]
+fn files_from_long_ago_that_somebody_put_back_stay_away() {
+    let mut put_back = 0;
+    each_life("long ago", 4, |seed| {
+        let mut life = Life::new(seed, 60);
+        life.live(900);
+        let (moments, last) = life.end_closed();
+        for moment in moments {
+            let disk = last.disk.fork();
+            let there = bytes_of(&disk);
+            for (path, bytes) in bytes_of(&moment.disk) {
+                let is_table = path.extension().is_some_and(|end| end == "table");
+                if is_table && !there.contains_key(&path) && path.parent() == Some(Path::new(STORE)) {
+                    disk.create(&path).unwrap().append(&bytes).unwrap();
+                    put_back += 1;
+                }
+            }
+            lose_manifest(&disk);
+            repaired(&disk, &moment.what);
+            let db = options(Arc::new(disk.clone())).open(STORE).unwrap();
+            judge(&db, &last.truths, &format!("files of {}", moment.what));
+        }
+    });
+    println!("{put_back} files put back");
+    assert!(put_back > 50, "only {put_back}");
+}
+
+#[test]
+fn a_table_of_which_nothing_can_be_read_is_told_as_lost_and_nothing_is_missing_without_a_word() {
+    let mut lost = 0;
+    each_life("destroyed", 6, |seed| {
+        let mut rng = Rng::new(seed);
+        let mut life = Life::new(rng.next_u64(), 0);
+        life.live(700);
+        let moment = life.close();
+        let tables = files(&moment.disk, &[".table"]);
+        // What nobody but itself tells of is the newest.
+        let victim = &tables[rng.below(tables.len() as u64 - 1) as usize];
+        let file = moment.disk.open(victim, Access::ReadWrite).unwrap();
+        file.write_at(FileOffset::ZERO, &vec![0xA5; file.len().unwrap().get() as usize]).unwrap();
+        lose_manifest(&moment.disk);
+        let report = repair(&moment.disk).run().unwrap();
+        let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
+        lost += u64::from(report.is_loss());
+        judge_but_for_errors(&db, &moment.truths[0], &format!("without {}: {report:?}", victim.display()));
+    });
+    assert!(lost > 0, "no table that was destroyed was missed");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use sst_format::{BlockSpan, KeyOrder, LostRange, RangeEntry, RangeKind, SeqNo};
 
-use crate::{Error, FileId, KeyEnd, TableMeta, TreeId};
+use crate::{Error, FileId, KeyBounds, KeyEnd, TableMeta, TreeId};
 
 /// Keys of a table of which nothing tells what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,18 +71,25 @@ impl TableLoss {
 
     /// A whole table.
     pub(crate) fn whole(tree: TreeId, meta: &TableMeta) -> Self {
-        let largest = meta.bounds.largest.clone();
+        let mut whole = Self::of_table(tree, meta.id, &meta.bounds, meta.seq_high);
+        whole.lost.seq_low = meta.seq_low;
+        whole
+    }
+
+    /// A whole table of which no more is known than where its keys are, and up to which change it can be.
+    pub(crate) fn of_table(tree: TreeId, table: FileId, bounds: &KeyBounds, upto: SeqNo) -> Self {
+        let largest = bounds.largest.clone();
         let lost = LostRange {
             at: BlockSpan::default(),
-            lower: Bound::Included(meta.bounds.smallest.clone()),
-            upper: match meta.bounds.end {
+            lower: Bound::Included(bounds.smallest.clone()),
+            upper: match bounds.end {
                 KeyEnd::Included => Bound::Included(largest),
                 KeyEnd::Excluded => Bound::Excluded(largest),
             },
-            seq_low: meta.seq_low,
-            seq_high: meta.seq_high,
+            seq_low: SeqNo::new(0),
+            seq_high: upto,
         };
-        Self { tree, table: meta.id, lost }
+        Self { tree, table, lost }
     }
 
     /// What a loss marker in a table says.

@@ -38,17 +38,21 @@
 //! | .. |   4 | next_tree | every keyspace's tree so far has a lower number                              |
 //! | .. |   4 | trees     | how many keyspaces there were; all ones if too many to tell                  |
 //! | .. |  .. | trees     | of each: number u32, name and comparator behind their u32 lengths            |
-//! | .. |   8 | settled   | every table of the tree below this number lives, or is none of it any more   |
+//! | .. |   8 | settled   | every table below this number is among those that live, or was replaced      |
 //! | .. |   4 | living    | bytes of the list of those that live                                         |
-//! | .. |  .. | living    | how much each number is over the one before, in order, LEB128                |
+//! | .. |  .. | living    | of each tree, all LEB128: its number, how many tables it has, and how much   |
+//! |    |     |           | each one's number is over the one before, in order                           |
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use page_ecc::{Descriptor, Uid, varint};
 use sst_format::{SeqNo, TableRoot};
 
 use crate::{
-    Catalog, FileId, Level, Place, RunNo, TreeId,
+    Catalog, FileId, Level, Place, RunNo, TreeId, TreeState,
     manifest::fields::{FieldError, FieldReader, FieldWriter},
 };
 
@@ -105,16 +109,16 @@ pub(crate) struct Kin {
     pub(crate) gone: Vec<FileId>,
     /// Which keyspaces there were.
     pub(crate) census: Census,
-    /// Which tables of its tree lived.
+    /// Which tables lived.
     pub(crate) living: Living,
 }
 
-/// Which tables a tree had when a table was written.
+/// Which tables a store had when one was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Living {
     /// Every table with a lower number is among them, or has been replaced or given up.
     pub(crate) settled: FileId,
-    pub(crate) tables: BTreeSet<FileId>,
+    pub(crate) trees: BTreeMap<TreeId, BTreeSet<FileId>>,
 }
 
 /// Which keyspaces a store had when a table was written.
@@ -255,36 +259,56 @@ impl Kin {
         }
         let settled = FileId::new(from.u64("settled")?);
         let at = from.at();
-        let tables =
+        let living =
             Living::decode(from.bytes("living")?).ok_or(FieldError::Value { at, field: "living" })?;
         from.finish()?;
-        let (census, living) = (Census { next_tree, trees }, Living { settled, tables });
+        let (census, living) = (Census { next_tree, trees }, Living { settled, trees: living });
         Ok(Self { keyspace, inputs, gone, census, living })
     }
 }
 
 impl Living {
-    /// Whether a table of the tree was no part of it any more.
+    pub(crate) fn of(catalog: &Catalog, settled: FileId) -> Self {
+        let tables_of = |state: &TreeState| state.version.tables().map(|(_, _, table)| table.id).collect();
+        Self { settled, trees: catalog.trees.iter().map(|(tree, state)| (*tree, tables_of(state))).collect() }
+    }
+
+    /// Whether a table was no part of the store any more.
     pub(crate) fn is_over(&self, table: FileId) -> bool {
-        table < self.settled && !self.tables.contains(&table)
+        table < self.settled && self.tree_of(table).is_none()
+    }
+
+    /// The tree that a table lived in.
+    pub(crate) fn tree_of(&self, table: FileId) -> Option<TreeId> {
+        self.trees.iter().find_map(|(tree, tables)| tables.contains(&table).then_some(*tree))
     }
 
     fn encode(&self) -> Vec<u8> {
-        let (mut bytes, mut before) = (Vec::new(), 0);
-        for table in &self.tables {
-            varint::put(&mut bytes, table.get() - before);
-            before = table.get();
+        let mut bytes = Vec::new();
+        for (tree, tables) in &self.trees {
+            varint::put(&mut bytes, tree.get().into());
+            varint::put(&mut bytes, tables.len() as u64);
+            let mut before = 0;
+            for table in tables {
+                varint::put(&mut bytes, table.get() - before);
+                before = table.get();
+            }
         }
         bytes
     }
 
-    fn decode(bytes: &[u8]) -> Option<BTreeSet<FileId>> {
-        let (mut tables, mut at, mut number) = (BTreeSet::new(), 0, 0_u64);
+    fn decode(bytes: &[u8]) -> Option<BTreeMap<TreeId, BTreeSet<FileId>>> {
+        let (mut trees, mut at) = (BTreeMap::new(), 0);
         while at < bytes.len() {
-            number = number.checked_add(varint::take(bytes, &mut at)?)?;
-            tables.insert(FileId::new(number));
+            let tree = TreeId::new(u32::try_from(varint::take(bytes, &mut at)?).ok()?);
+            let (count, mut number, mut tables) = (varint::take(bytes, &mut at)?, 0_u64, BTreeSet::new());
+            for _ in 0..count {
+                number = number.checked_add(varint::take(bytes, &mut at)?)?;
+                tables.insert(FileId::new(number));
+            }
+            trees.insert(tree, tables);
         }
-        Some(tables)
+        Some(trees)
     }
 }
 
@@ -317,9 +341,10 @@ mod tests {
             trees: Some(vec![(TreeId::new(1), "users".into(), "resilver.bytes".into())]),
         };
         let (inputs, gone) = (vec![FileId::new(1)], vec![FileId::new(9)]);
-        let living = Living { settled: FileId::new(300), tables: [2, 3, 299].map(FileId::new).into() };
+        let tables = [2, 3, 299].map(FileId::new).into();
+        let living = Living { settled: FileId::new(300), trees: [(TreeId::new(5), tables)].into() };
         assert!(living.is_over(FileId::new(4)) && !living.is_over(FileId::new(300)));
-        assert_eq!(living.encode(), b"\x02\x01\xa8\x02");
+        assert_eq!(living.encode(), b"\x05\x03\x02\x01\xa8\x02");
         let kin = Kin { keyspace: "users".into(), inputs, gone, census, living };
         let bytes = kin.encode();
         assert_eq!(bytes[..10], *b"\x01\x05\0\0\0users");

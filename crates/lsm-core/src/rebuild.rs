@@ -161,6 +161,7 @@ impl Rebuild {
             rebuild.add_tables(&env, tree, &tables, upto)?;
         }
         rebuild.add_bare_trees(&flushed);
+        rebuild.add_destroyed(|table, named| fates::tree_of(identity, &all, table, named));
         Ok(rebuild)
     }
 
@@ -320,6 +321,22 @@ impl Rebuild {
             self.doubts.insert(tree, doubts);
         }
         Ok(())
+    }
+
+    /// Doubts over everything that was in tables of which nothing can be read any more, as far as anything tells that
+    /// they lived.
+    fn add_destroyed(&mut self, tree_of: impl Fn(FileId, Option<TreeId>) -> Option<TreeId>) {
+        let destroyed = self.seen.iter().filter(|seen| seen.fate == TableFate::Unreadable);
+        let numbers: Vec<_> = destroyed.filter_map(|seen| number_of(&seen.path)).collect();
+        for id in numbers {
+            let named = self.relics.tables.get(&id).cloned();
+            let Some(tree) = tree_of(id, named.as_ref().map(|(tree, _)| *tree)) else { continue };
+            let Some(state) = self.catalog.trees.get(&tree) else { continue };
+            let bounds = named.map_or_else(found::everything, |(_, table)| table.bounds.clone());
+            let loss = TableLoss::of_table(tree, id, &bounds, state.flushed);
+            self.doubts.entry(tree).or_default().push(loss.marker());
+            self.lost.push(KnownLoss::without_pages(&loss));
+        }
     }
 
     /// Keyspaces without tables, as far as anything names them.

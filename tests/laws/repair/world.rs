@@ -95,6 +95,19 @@ pub(super) fn judge(db: &Db, truths: &[Truth], what: &str) {
     }
 }
 
+/// Whether each key is answered as it should be, or with an error.
+pub(super) fn judge_but_for_errors(db: &Db, truth: &Truth, what: &str) {
+    for number in 0..KEYS {
+        for (space, name) in SPACES.iter().enumerate() {
+            let Some(keyspace) = find(db, name) else { continue };
+            if let Ok(found) = keyspace.get(&key(number)) {
+                let found = found.map(|value| value.to_vec());
+                assert_eq!(found.as_ref(), truth.get(&(space, key(number))), "{what}: {number} of {name}");
+            }
+        }
+    }
+}
+
 /// A keyspace under its name, or the one that was made up where nothing told it: only the log knows of it then.
 fn find(db: &Db, name: &str) -> Option<Keyspace> {
     let made_up = || db.keyspaces().into_iter().find(|name| name.starts_with("recovered-"));
@@ -243,11 +256,18 @@ impl Life {
     }
 
     /// The disk after a proper close.
-    pub(super) fn close(mut self) -> Moment {
+    pub(super) fn close(self) -> Moment {
+        self.end_closed().1
+    }
+
+    /// The moments that were kept, and the disk after a proper close.
+    pub(super) fn end_closed(mut self) -> (Vec<Moment>, Moment) {
         self.snapshots.clear();
         self.db.take().unwrap().close().unwrap();
         let truths = vec![self.truth()];
-        self.shared.lock().one_in = 0;
-        Moment { what: "closed".into(), disk: self.disk.fork(), truths }
+        let mut shared = self.shared.lock();
+        shared.one_in = 0;
+        let closed = Moment { what: "closed".into(), disk: self.disk.fork(), truths };
+        (std::mem::take(&mut shared.moments), closed)
     }
 }

@@ -18,7 +18,7 @@ use super::{
     names::{self, Part},
     snapshot,
 };
-use crate::{Change, Edit, SegmentRef, TreeId};
+use crate::{Change, Edit, FileId, SegmentRef, TableChange, TableMeta, TreeId};
 
 /// What is left of a manifest.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,8 @@ pub(crate) struct Relics {
     pub(crate) dropped: BTreeSet<TreeId>,
     /// Segments of the log that came into use, by number.
     pub(crate) segments: BTreeMap<u64, SegmentRef>,
+    /// Tables that were named at some time, and of which trees.
+    pub(crate) tables: BTreeMap<FileId, (TreeId, Arc<TableMeta>)>,
     /// Who the store became, as far as it says.
     pub(crate) stores: BTreeSet<Uid>,
 }
@@ -72,6 +74,9 @@ impl Relics {
                 }
                 Change::DropTree { tree } => _ = self.dropped.insert(*tree),
                 Change::AddSegment { segment } => _ = self.segments.insert(segment.number, *segment),
+                Change::Table { tree, change: TableChange::Add { table, .. } } => {
+                    self.tables.insert(table.id, (*tree, table.clone()));
+                }
                 Change::Rebirth { store } => _ = self.stores.insert(*store),
                 _ => {}
             }

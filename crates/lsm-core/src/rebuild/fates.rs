@@ -8,7 +8,7 @@
 //! jobs with an input in common the earlier one came to nothing, since a job claims what it takes.
 //!
 //! Whatever was replaced longer ago is told by the list of living tables that each table carries: a file that
-//! somebody put back is not on the last one.
+//! somebody put back is not on the last one. A file that is on it and cannot be read is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -183,25 +183,34 @@ fn dead_by_kin(own: &[&Witnessed<'_>]) -> BTreeMap<FileId, TableFate> {
     dead
 }
 
-/// Tables that were no part of their trees any more when the last that tells of it was written.
+/// Tables that were no part of the store any more when the last that tells of it was written.
 fn over<'a>(own: &'a [&Witnessed<'_>]) -> impl Iterator<Item = FileId> + 'a {
-    let mut last = BTreeMap::<TreeId, Vec<&Living>>::new();
-    for one in own {
-        let Some(kin) = &one.found.kin else { continue };
-        let told = last.entry(one.found.pedigree.tree).or_default();
-        let settled = told.first().map(|living| living.settled);
-        if settled < Some(kin.living.settled) {
-            told.clear();
-        }
-        if settled <= Some(kin.living.settled) {
-            told.push(&kin.living);
-        }
+    let last = last_told(own);
+    let numbers = own.iter().map(|one| one.found.meta.id);
+    numbers.filter(move |table| last.iter().any(|living| living.is_over(*table)))
+}
+
+/// The tree that a table lives in of which nothing can be read, as far as tables tell; else that which a piece of the
+/// manifest names, unless tables tell that it was replaced.
+pub(super) fn tree_of(
+    identity: Identity,
+    all: &[Witnessed<'_>],
+    table: FileId,
+    named: Option<TreeId>,
+) -> Option<TreeId> {
+    let own: Vec<_> = all.iter().filter(|one| one.found.pedigree.store == identity.store).collect();
+    let told = last_told(&own);
+    if told.iter().any(|living| living.is_over(table)) {
+        return None;
     }
-    let is_over = move |found: &Found| {
-        let told = last.get(&found.pedigree.tree);
-        told.is_some_and(|told| told.iter().any(|living| living.is_over(found.meta.id)))
-    };
-    own.iter().map(|one| one.found).filter(move |found| is_over(found)).map(|found| found.meta.id)
+    told.iter().find_map(|living| living.tree_of(table)).or(named)
+}
+
+/// What the last tables tell of which live.
+fn last_told<'a>(own: &[&'a Witnessed<'_>]) -> Vec<&'a Living> {
+    let told = || own.iter().filter_map(|one| Some(&one.found.kin.as_ref()?.living));
+    let last = told().map(|living| living.settled).max();
+    told().filter(|living| Some(living.settled) == last).collect()
 }
 
 /// Trees that are no more, as far as anything tells: of two with one name the older.

@@ -148,7 +148,7 @@ fn describe(
 }
 
 /// Every key there can be, in the order of bytes.
-fn everything() -> KeyBounds {
+pub(super) fn everything() -> KeyBounds {
     KeyBounds::closed("", [u8::MAX].repeat(KEY_LEN_MAX))
 }
 

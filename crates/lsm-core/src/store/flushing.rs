@@ -161,7 +161,7 @@ impl Store {
         flushed: SeqNo,
         inputs: Vec<FileId>,
     ) -> Birth {
-        let living = self.living(tree.id);
+        let living = self.living();
         let catalog = self.keeper.catalog();
         let (gone, census) = (self.gone(), Census::of(&catalog));
         let kin = Kin { keyspace: tree.name.clone(), inputs, gone, census, living };

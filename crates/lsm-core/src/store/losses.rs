@@ -137,15 +137,7 @@ impl Store {
 }
 
 impl KnownLoss {
-    pub(crate) fn of(TableLoss { tree, table, lost }: &TableLoss, meta: &TableMeta) -> Self {
-        let mut pages = PageRanges::default();
-        if lost.at.len > 0 {
-            // The body begins on the second page.
-            let first = 1 + lost.at.offset / PAGE_LEN as u64;
-            let end = 1 + lost.at.end().div_ceil(PAGE_LEN as u64);
-            let end = end.min(meta.descriptor.geometry().total_pages());
-            (first..end).for_each(|page| pages.push(PageNo::new(page)));
-        }
+    pub(crate) fn without_pages(TableLoss { tree, table, lost }: &TableLoss) -> Self {
         Self {
             tree: *tree,
             table: *table,
@@ -153,7 +145,19 @@ impl KnownLoss {
             upper: lost.upper.clone(),
             seq_low: lost.seq_low,
             seq_high: lost.seq_high,
-            pages,
+            pages: PageRanges::default(),
         }
+    }
+
+    pub(crate) fn of(loss: &TableLoss, meta: &TableMeta) -> Self {
+        let (lost, mut known) = (&loss.lost, Self::without_pages(loss));
+        if lost.at.len > 0 {
+            // The body begins on the second page.
+            let first = 1 + lost.at.offset / PAGE_LEN as u64;
+            let end = 1 + lost.at.end().div_ceil(PAGE_LEN as u64);
+            let end = end.min(meta.descriptor.geometry().total_pages());
+            (first..end).for_each(|page| known.pages.push(PageNo::new(page)));
+        }
+        known
     }
 }

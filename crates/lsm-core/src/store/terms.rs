@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::atomic::Ordering};
 use parking_lot::Mutex;
 
 use super::Store;
-use crate::{Catalog, FileId, TreeId, pedigree::Living};
+use crate::{FileId, pedigree::Living};
 
 /// The jobs that run, by the first number that may be theirs. A leaf.
 #[derive(Debug, Default)]
@@ -39,19 +39,11 @@ impl Store {
         running.first_key_value().map_or(next, |(since, _)| *since)
     }
 
-    /// Which tables of a tree live, for those that are written now to tell.
-    pub(super) fn living(&self, tree: TreeId) -> Living {
+    /// Which tables live, for those that are written now to tell.
+    pub(super) fn living(&self) -> Living {
         // In this order: a job that ends in between has its tables in the catalog.
         let settled = self.settled();
-        Living::of(&self.keeper.catalog(), tree, settled)
-    }
-}
-
-impl Living {
-    fn of(catalog: &Catalog, tree: TreeId, settled: FileId) -> Self {
-        let state = catalog.trees.get(&tree);
-        let tables = state.into_iter().flat_map(|state| state.version.tables());
-        Self { settled, tables: tables.map(|(_, _, table)| table.id).collect() }
+        Living::of(&self.keeper.catalog(), settled)
     }
 }
 
