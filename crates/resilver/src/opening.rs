@@ -17,7 +17,7 @@ use lsm_core::{
     ManifestFault, ManifestFinding, Recovered, Soundness, Store, StoreOptions, TreeId, Witness,
 };
 use lsm_io::{EpochWorker, Fs, Limits, LockGuard};
-use lsm_wal::{Finding, Log, LogOptions, Recovery, Whereabouts};
+use lsm_wal::{Finding, Log, LogOptions, Loss, Recovery, Whereabouts};
 use page_ecc::{Evidence, Uid};
 use sst_format::{KeyOrder, SeqNo, TableOptions};
 
@@ -78,14 +78,19 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
     if options.auto_heal == AutoHeal::Off {
         store.hints().disable();
     }
-    let log = take_up_log(scanned, &store, &worker, &recorder, &options)?;
+    let (log, lost) = take_up_log(scanned, &store, &worker, &recorder, &options)?;
     findings.iter().for_each(|finding| note_manifest(&recorder, finding));
     let is_damaged = findings.iter().any(|finding| finding.fault.is_damage());
     store.let_orphans_go(if is_damaged { Soundness::Damaged } else { Soundness::Sound })?;
     let durable = BTreeMap::new();
     let (log, lock) = (Some(log), Some(lock));
     let engine = Engine::new(Parts { options, store, log, worker, bell, recorder, lock, durable });
-    engine.trim_log()?;
+    if lost.is_empty() {
+        engine.trim_log()?;
+    } else {
+        // What was given up is given up once no segment with a gap is needed any more.
+        engine.flush()?;
+    }
     engine.store.sweep()?;
     Ok(engine)
 }
@@ -217,7 +222,7 @@ fn take_up_log(
     worker: &Arc<EpochWorker>,
     recorder: &Recorder,
     options: &Options,
-) -> Result<Log, Error> {
+) -> Result<(Log, Vec<Loss>), Error> {
     let scan = || scan_log(&store.keeper().catalog(), store.dir(), options);
     let recovery = scanned.map_or_else(scan, Ok)?;
     let first = store.visible().get() + 1;
@@ -236,11 +241,12 @@ fn take_up_log(
     }
     store.replayed(SeqNo::new(log.next_seq().get() - 1));
     note_findings(store, recorder, recovery.findings());
-    for loss in recovery.losses() {
+    let losses = recovery.losses();
+    for loss in &losses {
         let accepted = Event::new(EventKind::LossAccepted, Outcome::Accepted);
         recorder.record(accepted.of_file(loss.segment.file_name()).with_note(loss.to_string()));
     }
-    Ok(log)
+    Ok((log, losses))
 }
 
 pub(crate) fn scan_log(catalog: &Catalog, path: &Path, options: &Options) -> Result<Recovery, Error> {
