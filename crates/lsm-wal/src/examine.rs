@@ -61,7 +61,7 @@ pub struct Patch {
 /// let log = Recovery::scan(at.clone(), &[])?.open(worker, Arc::new(DirectoryOnly::new(store)), LogOptions::default())?;
 /// log.append(&b"a group"[..], 1, Durability::Synced)?;
 /// let pages = examine(&at, log.segments()[0], log.durable(), |flaw| panic!("{flaw:?}"))?;
-/// assert_eq!(pages, Some(2));
+/// assert_eq!(pages, Some(3), "the header, the group, and what states that it is durable");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

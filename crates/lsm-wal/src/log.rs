@@ -151,11 +151,6 @@ impl Log {
         self.wait(&slot, Durability::Synced).map_err(|fault| LogError::NotSynced { fault })
     }
 
-    /// States how far the log is durable, so that later damage to its last groups shows. For when it is idle.
-    pub fn mark(&self) {
-        self.tail.lock().mark(&self.cx);
-    }
-
     /// Closes the segment in use, durable to its end, and goes on in another: for a segment that is to be
     /// patched.
     ///
@@ -173,7 +168,7 @@ impl Log {
     pub fn close(&self) -> Result<(), LogError> {
         self.queue.lock().close();
         self.sync()?;
-        self.mark();
+        // And what states it.
         self.sync()?;
         self.cx.depot.clear();
         Ok(())
@@ -317,6 +312,7 @@ impl Log {
             match part {
                 Part::WriteAndSync if all_wait && tail.is_clean() => {
                     tail.write_and_sync(&self.cx, batch);
+                    tail.mark(&self.cx);
                     None
                 }
                 Part::WriteAndSync => {
@@ -331,7 +327,9 @@ impl Log {
         };
         if let Some(plan) = plan {
             let result = plan.run(&self.cx);
-            self.tail.lock().synced(&plan, result);
+            let mut tail = self.tail.lock();
+            tail.synced(&plan, result);
+            tail.mark(&self.cx);
         }
     }
 }

@@ -157,9 +157,9 @@ impl Tail {
         }
     }
 
-    /// Whether everything written is durable, so that a sync holds up nobody.
+    /// Whether every change written is durable, so that a sync holds up nobody.
     pub(crate) fn is_clean(&self) -> bool {
-        self.unsynced.is_empty()
+        self.unsynced.iter().all(|entry| entry.seqs.next <= self.base.next)
     }
 
     /// Whether so much waits to become durable that a sync should not be left to whoever needs one.
@@ -185,12 +185,15 @@ impl Tail {
         self.settle_in(cx).and_then(|()| self.rotate(cx, Position::FRAMES)).map_err(|fault| self.fail(fault))
     }
 
-    /// States a newer watermark, if there is one to state.
+    /// States in both extents how far the log is durable, if that is news: damage to its last groups shows from now on.
     pub(crate) fn mark(&mut self, cx: &Context) {
         let Some(place) = &self.place else { return };
         if place.marked < self.base.next {
             let next = self.unsynced.back().map_or(self.base.next, |entry| entry.seqs.next);
             self.write(cx, vec![Entry::mark(next)]);
+            if let Some(Err(fault)) = self.place.as_mut().map(|place| place.catch_up(cx)) {
+                self.fail(fault);
+            }
         }
     }
 

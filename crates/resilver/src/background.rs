@@ -174,7 +174,7 @@ fn flush_round(engine: &Engine) -> Result<Work, Error> {
         engine.bell.ring();
         return Ok(Work::Done);
     }
-    engine.mark_ends();
+    engine.mark_manifest();
     engine.store.sweep()?;
     Ok(Work::Nothing)
 }

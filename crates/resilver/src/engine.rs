@@ -330,15 +330,8 @@ impl Engine {
         self.pacer.update(self);
     }
 
-    /// States in an idle log and manifest how far they are durable, so that damage to their ends shows.
-    pub(crate) fn mark_ends(&self) {
-        if let Some(log) = &self.log {
-            log.mark();
-            self.mark_manifest();
-        }
-    }
-
-    fn mark_manifest(&self) {
+    /// States in an idle manifest that it is durable, so that damage to its end shows. The log does so with each sync.
+    pub(crate) fn mark_manifest(&self) {
         // Nothing is lost by it: the next edit says the same.
         if let Err(error) = self.store.keeper().mark() {
             log::warn!("the manifest could not state that its last edit is durable: {error}");

@@ -94,11 +94,14 @@ impl Place {
             write(cx, &self.target, self.offset(Extent::A, self.handed), self.unhanded())?;
             self.handed = self.end;
         }
-        if self.lag.len() as u64 >= LAG_MAX {
-            write(cx, &self.target, self.offset(Extent::B, self.lag_start), &self.lag)?;
-            self.lag.clear();
-            self.lag_start = self.end;
-        }
+        if self.lag.len() as u64 >= LAG_MAX { self.catch_up(cx) } else { Ok(()) }
+    }
+
+    /// Hands over to the second extent what it lacks of what the first was given.
+    pub(super) fn catch_up(&mut self, cx: &Context) -> Result<(), Fault> {
+        write(cx, &self.target, self.offset(Extent::B, self.lag_start), &self.lag)?;
+        self.lag.clear();
+        self.lag_start = self.end;
         Ok(())
     }
 

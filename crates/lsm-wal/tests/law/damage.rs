@@ -331,7 +331,16 @@ fn fill(fs: &dyn Fs, spare: &SegmentRecord, byte: u8) {
 
 #[test]
 fn a_group_lost_from_both_extents_is_told_and_only_it() {
-    let victim = Victim::large(End::Closed);
+    told_and_only_it(&Victim::large(End::Closed));
+}
+
+/// The last one too: a mark stands behind each sync.
+#[test]
+fn a_group_that_a_killed_log_lost_from_both_extents_is_told_and_only_it() {
+    told_and_only_it(&Victim::large(End::Abandoned));
+}
+
+fn told_and_only_it(victim: &Victim) {
     for (file, (record, image)) in victim.files.iter().enumerate() {
         let half = image.len() / 2;
         for at in (PAGE..half).step_by(PAGE) {

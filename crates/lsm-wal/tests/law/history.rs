@@ -12,7 +12,6 @@ use crate::bench::{Bench, Manifest, STORE, groups, worker};
 pub(crate) enum Act {
     Append(usize, Durability),
     Sync,
-    Mark,
     Spare,
     /// Lets go of everything below a share of what there is, in tenths.
     Trim(u64),
@@ -97,7 +96,6 @@ impl Run {
                     self.model.synced(next);
                 }
             }
-            Act::Mark => log.mark(),
             Act::Spare => drop(log.prepare_spare()),
             Act::Trim(tenths) => {
                 let keep = SeqNo::new(log.durable().get() * tenths / 10);
@@ -202,8 +200,7 @@ pub(crate) fn random_acts(seed: u64, count: usize) -> Vec<Act> {
         match rng.below(40) {
             0 => Act::Kill,
             1 => Act::Reopen,
-            2 => Act::Mark,
-            3 => Act::Spare,
+            2..4 => Act::Spare,
             4 => Act::Trim(rng.below(11)),
             5..8 => Act::Sync,
             _ => Act::Append(len, durability),
@@ -233,7 +230,7 @@ pub(crate) fn scripted_acts() -> Vec<Act> {
         Act::Trim(8),
         Act::Reopen,
     ];
-    acts.extend([Act::Append(200_000, Synced), Act::Append(7, Buffered), Act::Mark, Act::Append(8, Synced)]);
+    acts.extend([Act::Append(200_000, Synced), Act::Append(7, Buffered), Act::Append(8, Synced)]);
     acts
 }
 
