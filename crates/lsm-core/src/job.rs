@@ -34,6 +34,7 @@ use crate::{
     names::table_path,
     pieces::Piece,
     retention::Retention,
+    spare_memory::SpareMemories,
     survivors::Survivors,
     table_sink::{NewFile, OutputShape, OutputTable, TableSink},
 };
@@ -63,6 +64,8 @@ pub(crate) struct JobEnv<'a> {
     pub(crate) dir: &'a Path,
     /// What makes them durable.
     pub(crate) worker: &'a EpochWorker,
+    /// Where the memory of written tables goes.
+    pub(crate) spare: &'a Arc<SpareMemories>,
     /// Gives a file that nobody has used.
     pub(crate) new_file: &'a (dyn Fn() -> NewFile + Sync),
     /// Whether the job is to end early.
@@ -182,9 +185,9 @@ fn merge(
     let (order, env) = (&plan.shape.order, outputs.env);
     let ranges = MergeRanges::new(order, ranges, &plan.retention)?;
     let mut survivors = Survivors::new(order, &plan.retention, &ranges);
-    let mut sink =
-        TableSink::new(&plan.shape, ranges.survivors(), env.new_file, |table| outputs.submit(table))
-            .for_share(job, piece.share);
+    let new_file = || NewFile { memory: env.spare.take(), ..(env.new_file)() };
+    let mut sink = TableSink::new(&plan.shape, ranges.survivors(), new_file, |table| outputs.submit(table))
+        .for_share(job, piece.share);
     let mut keep = |entry: Entry<'_>| sink.add(entry);
     let (mut until_check, mut accepted_at) = (0, 0);
     match &piece.from {
@@ -236,7 +239,9 @@ impl<'a> Outputs<'a> {
         let bytes = table.image.into_bytes();
         let len = lsm_io::ByteLen::of(&bytes);
         target.file().allocate(len)?;
-        let epoch = Epoch::new().write(&target, FileOffset::ZERO, Image::from(bytes));
+        self.env.spare.keep(table.left);
+        let image = Image::lent(bytes, self.env.spare.clone());
+        let epoch = Epoch::new().write(&target, FileOffset::ZERO, image);
         let ticket = self.env.worker.submit(Lane::Bulk, epoch).map_err(|_refused| Error::Closed)?;
         self.in_flight.push_back((ticket, len.get()));
         self.in_flight_bytes += len.get();

@@ -78,6 +78,7 @@ mod output_cuts;
 mod pieces;
 mod retention;
 mod snapshots;
+mod spare_memory;
 mod survivors;
 mod sweep;
 mod table_sink;

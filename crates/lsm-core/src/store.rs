@@ -34,12 +34,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
 use lsm_io::EpochWorker;
 use parking_lot::{Mutex, RwLock};
-use sst_format::SeqNo;
+use sst_format::{SeqNo, SpareMemory};
 
 use self::sweeping::Obsolete;
 pub use self::{
@@ -63,6 +64,7 @@ use crate::{
     iter::Iter,
     pins::PinBudget,
     reader::{ReadEnv, TreeReader},
+    spare_memory::SpareMemories,
     table_sink::NewFile,
     tables::Tables,
     tree::Tree,
@@ -75,6 +77,7 @@ pub struct Store {
     options: StoreOptions,
     read: Arc<ReadEnv>,
     worker: Arc<EpochWorker>,
+    spare: Arc<SpareMemories>,
     keeper: Keeper,
     trees: ArcSwap<BTreeMap<TreeId, Arc<Tree>>>,
     publication: Publication,
@@ -133,6 +136,7 @@ impl Store {
             terms: terms::Terms::default(),
             read,
             worker,
+            spare: Arc::default(),
             keeper,
             publication: Publication::new(visible),
             snapshots: Snapshots::default(),
@@ -248,8 +252,15 @@ impl Store {
         self.trees.load_full()
     }
 
+    /// Lets go of memory that jobs would use again, if there was none for `rest`. Cheap when there is nothing.
+    pub fn let_go_of_memory(&self, rest: Duration) {
+        if let Some(before) = Instant::now().checked_sub(rest) {
+            self.spare.let_go(before);
+        }
+    }
+
     fn new_file(&self) -> NewFile {
         let id = FileId::new(self.next_file.fetch_add(1, Ordering::Relaxed));
-        NewFile { id, uid: (self.options.new_uid)(), key: None }
+        NewFile { id, uid: (self.options.new_uid)(), key: None, memory: SpareMemory::default() }
     }
 }

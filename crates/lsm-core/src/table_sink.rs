@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 use page_ecc::{SealedImage, Uid};
-use sst_format::{Entry, FileKey, KeyOrder, TableOptions, TableWriter};
+use sst_format::{Entry, FileKey, KeyOrder, SpareMemory, TableOptions, TableWriter};
 
 use crate::{
     Error, FileId, TableMeta,
@@ -42,6 +42,8 @@ pub(crate) struct NewFile {
     pub(crate) uid: Uid,
     /// The key of this uid, if tables are encrypted.
     pub(crate) key: Option<FileKey>,
+    /// What it is made in.
+    pub(crate) memory: SpareMemory,
 }
 
 /// A table that is ready to be written.
@@ -49,6 +51,8 @@ pub(crate) struct NewFile {
 pub(crate) struct OutputTable {
     pub(crate) meta: TableMeta,
     pub(crate) image: SealedImage,
+    /// What it was made in beside the image.
+    pub(crate) left: SpareMemory,
 }
 
 /// Cuts entries and ranges into tables.
@@ -172,17 +176,17 @@ where
             open.writer.describe(&pedigree.encode(), &birth.kin.encode())?;
             self.parts += 1;
         }
-        let written = open.writer.finish()?;
+        let (written, left) = open.writer.finish_sparing()?;
         let descriptor = written.image.descriptor().clone();
         let meta = TableMeta::new(open.id, descriptor, concerned.bounds(), &written.properties);
-        (self.emit)(OutputTable { meta, image: written.image })
+        (self.emit)(OutputTable { meta, image: written.image, left })
     }
 }
 
 impl OpenTable {
     fn new(shape: &OutputShape, file: NewFile) -> Result<Self, Error> {
         let options = shape.options.clone().order(shape.order.clone());
-        let writer = TableWriter::with_key(file.uid, options, file.key)?;
+        let writer = TableWriter::with_key(file.uid, options, file.key)?.reusing(file.memory);
         Ok(Self { id: file.id, writer, first_key: Vec::new(), last_key: Vec::new() })
     }
 

@@ -73,7 +73,29 @@ pub struct Deletion {
 /// assert_eq!(image.clone().as_slice(), &[1, 2, 3]);
 /// ```
 #[derive(Clone)]
-pub struct Image(Arc<Vec<u8>>);
+pub struct Image(Arc<Lent>);
+
+/// Takes back the memory of images that nobody holds any more; see [`Image::lent`].
+///
+/// ```
+/// #[derive(Debug)]
+/// struct Counted(std::sync::atomic::AtomicUsize);
+/// impl lsm_io::Recycler for Counted {
+///     fn recycle(&self, bytes: Vec<u8>) {
+///         self.0.fetch_add(bytes.len(), std::sync::atomic::Ordering::Relaxed);
+///     }
+/// }
+/// ```
+pub trait Recycler: fmt::Debug + Send + Sync {
+    /// Takes the memory; what is in it means nothing any more.
+    fn recycle(&self, bytes: Vec<u8>);
+}
+
+/// Bytes, and whose they are once they are written.
+struct Lent {
+    bytes: Vec<u8>,
+    owner: Option<Arc<dyn Recycler>>,
+}
 
 /// What an epoch waits for.
 ///
@@ -269,19 +291,46 @@ impl Image {
     /// ```
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
-        &self.0
+        &self.0.bytes
+    }
+
+    /// Bytes whose memory goes back to its owner with the last clone.
+    ///
+    /// ```
+    /// # #[derive(Debug)]
+    /// # struct Counted(std::sync::atomic::AtomicUsize);
+    /// # impl lsm_io::Recycler for Counted {
+    /// #     fn recycle(&self, bytes: Vec<u8>) {
+    /// #         self.0.fetch_add(bytes.len(), std::sync::atomic::Ordering::Relaxed);
+    /// #     }
+    /// # }
+    /// let owner = std::sync::Arc::new(Counted(0.into()));
+    /// drop(lsm_io::Image::lent(vec![1, 2, 3], owner.clone()));
+    /// assert_eq!(owner.0.load(std::sync::atomic::Ordering::Relaxed), 3);
+    /// ```
+    #[must_use]
+    pub fn lent(bytes: Vec<u8>, owner: Arc<dyn Recycler>) -> Self {
+        Self(Arc::new(Lent { bytes, owner: Some(owner) }))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(owner) = self.owner.take() {
+            owner.recycle(std::mem::take(&mut self.bytes));
+        }
     }
 }
 
 impl From<Vec<u8>> for Image {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(bytes))
+        Self(Arc::new(Lent { bytes, owner: None }))
     }
 }
 
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Image({} bytes)", self.0.len())
+        write!(f, "Image({} bytes)", self.as_slice().len())
     }
 }
 

@@ -54,7 +54,7 @@ mod worker;
 
 pub use backlog::Backlog;
 pub use counting_fs::{CountingFs, Tally};
-pub use epoch::{Deletion, Durability, Epoch, EpochSeq, Image, TurnId, Write};
+pub use epoch::{Deletion, Durability, Epoch, EpochSeq, Image, Recycler, TurnId, Write};
 pub use error::IoError;
 pub use fault_fs::{Damage, Fate, FaultFs, FaultPlan, Lasts, Mishap, Ops, Reach, Rot, Traced, Trigger};
 pub use fs::{Access, Copied, DirEntry, EntryKind, File, Fs, LockGuard, MediumRead, Route};

@@ -19,6 +19,9 @@ const NAP: Duration = Duration::from_millis(250);
 /// How long it waits after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Memory that no flush or compaction used for so long goes back to the system.
+const REST: Duration = Duration::from_secs(2);
+
 /// Wakes the threads, and tells them to end.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
@@ -175,6 +178,7 @@ fn flush_round(engine: &Engine) -> Result<Work, Error> {
         return Ok(Work::Done);
     }
     engine.mark_manifest();
+    engine.store.let_go_of_memory(REST);
     engine.store.sweep()?;
     Ok(Work::Nothing)
 }

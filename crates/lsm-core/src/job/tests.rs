@@ -7,7 +7,7 @@ use std::{
 
 use lsm_io::{Access, Crash, FaultFs, FaultPlan, Limits, MemFs, Mishap, Op, Trigger};
 use page_ecc::Uid;
-use sst_format::{EntryKind, KeyOrder, RangeEntry, SeqNo, TableOptions};
+use sst_format::{EntryKind, KeyOrder, RangeEntry, SeqNo, SpareMemory, TableOptions};
 
 use super::*;
 use crate::{
@@ -66,9 +66,15 @@ fn run_cut(
     let next = AtomicU64::new(1);
     let new_file = || {
         let number = next.fetch_add(1, Relaxed);
-        NewFile { id: FileId::new(number), uid: Uid::new([number as u8; 16]), key: None }
+        NewFile {
+            id: FileId::new(number),
+            uid: Uid::new([number as u8; 16]),
+            key: None,
+            memory: SpareMemory::default(),
+        }
     };
-    let env = JobEnv { fs, dir: DIR.as_ref(), worker, new_file: &new_file, should_stop };
+    let env =
+        JobEnv { fs, dir: DIR.as_ref(), worker, spare: &Arc::default(), new_file: &new_file, should_stop };
     let ranges = vec![RangeEntry::delete("k0003", "k0399", SeqNo::new(3))];
     let plan = plan(8 << 10);
     if cuts.is_empty() {
@@ -263,10 +269,17 @@ fn a_crew_that_leaves_a_piece_out_has_made_nothing() {
     let next = AtomicU64::new(1);
     let new_file = || {
         let id = FileId::new(next.fetch_add(1, Relaxed));
-        NewFile { id, uid: Uid::new([1; 16]), key: None }
+        NewFile { id, uid: Uid::new([1; 16]), key: None, memory: SpareMemory::default() }
     };
     let fs = Arc::new(disk.clone());
-    let env = JobEnv { fs, dir: DIR.as_ref(), worker: &worker, new_file: &new_file, should_stop: &|| false };
+    let env = JobEnv {
+        fs,
+        dir: DIR.as_ref(),
+        worker: &worker,
+        spare: &Arc::default(),
+        new_file: &new_file,
+        should_stop: &|| false,
+    };
     let error = run_pieces(&inputs, &[], &plan(8 << 10), &["k0100".into()], &env, &Idle).unwrap_err();
     assert!(matches!(error, Error::Closed));
     assert!(disk.list(DIR.as_ref()).unwrap().is_empty());

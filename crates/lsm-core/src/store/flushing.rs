@@ -174,7 +174,8 @@ impl Store {
         new_file: &'a (dyn Fn() -> crate::table_sink::NewFile + Sync),
         should_stop: &'a (dyn Fn() -> bool + Sync),
     ) -> JobEnv<'a> {
-        JobEnv { fs: self.read.fs.clone(), dir: &self.read.dir, worker: &self.worker, new_file, should_stop }
+        let (fs, dir) = (self.read.fs.clone(), &*self.read.dir);
+        JobEnv { fs, dir, worker: &self.worker, spare: &self.spare, new_file, should_stop }
     }
 
     /// Shows reads the version that the manifest has by now.

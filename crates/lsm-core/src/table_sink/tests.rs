@@ -7,7 +7,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use sst_format::{EntryKind, MemoryTable, RangeEntry, RangeKind, ReadOptions, SeqNo};
+use sst_format::{EntryKind, MemoryTable, RangeEntry, RangeKind, ReadOptions, SeqNo, SpareMemory};
 
 use super::*;
 use crate::{
@@ -36,7 +36,12 @@ fn sink(input: &Layer, shape: &OutputShape) -> Vec<Output> {
     let (mut made, mut outputs) = (0, Vec::new());
     let new_file = || {
         made += 1;
-        NewFile { id: FileId::new(made), uid: Uid::new([made as u8; 16]), key: None }
+        NewFile {
+            id: FileId::new(made),
+            uid: Uid::new([made as u8; 16]),
+            key: None,
+            memory: SpareMemory::default(),
+        }
     };
     let emit = |output: OutputTable| {
         let table = MemoryTable::open(&output.image, ReadOptions::new()).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use sst_format::{MemoryTable, ReadOptions};
+use sst_format::{MemoryTable, ReadOptions, SpareMemory};
 
 use super::*;
 use crate::{
@@ -105,11 +105,17 @@ impl Tree {
     fn run(&mut self, input: &Layer, retention: Retention, overlap: OverlapLimit) -> JobOutput {
         let new_file = || {
             let number = self.next_file.fetch_add(1, Relaxed);
-            NewFile { id: FileId::new(number), uid: Uid::new([number as u8; 16]), key: None }
+            NewFile {
+                id: FileId::new(number),
+                uid: Uid::new([number as u8; 16]),
+                key: None,
+                memory: SpareMemory::default(),
+            }
         };
         let (dir, worker) = (DIR.as_ref(), &self.worker);
         let fs = Arc::new(self.disk.clone());
-        let env = JobEnv { fs, dir, worker, new_file: &new_file, should_stop: &|| false };
+        let env =
+            JobEnv { fs, dir, worker, spare: &Arc::default(), new_file: &new_file, should_stop: &|| false };
         let shape = OutputShape {
             options: TableOptions::new(),
             order: ORDER.clone(),
