@@ -39,7 +39,7 @@ use std::{
     },
 };
 
-use lsm_io::{EpochWorker, Fs, Ticket};
+use lsm_io::{EpochWorker, Fs};
 use page_ecc::Uid;
 use parking_lot::{Mutex, RwLock};
 
@@ -230,22 +230,6 @@ impl Manifest {
     /// have it, and whether a store opened after a crash would, is open until the manifest is
     /// [settled](Self::is_settled) again.
     pub fn record(&self, edit: &Edit) -> Result<(), Error> {
-        self.record_when(edit, None)
-    }
-
-    /// Like [`record`](Self::record), but not before an epoch of the bulk lane is durable; if that fails, so does
-    /// this, and the edit is not written.
-    ///
-    /// # Errors
-    /// As `record`, and if the epoch failed.
-    ///
-    /// # Panics
-    /// If the epoch is one of the log lane.
-    pub fn record_after(&self, edit: &Edit, epoch: &Ticket) -> Result<(), Error> {
-        self.record_when(edit, Some(epoch))
-    }
-
-    fn record_when(&self, edit: &Edit, after: Option<&Ticket>) -> Result<(), Error> {
         let mut writer = self.writer.lock();
         let now = self.catalog();
         let next = now.with(writer.orders(), edit).map_err(ManifestError::from)?;
@@ -254,7 +238,7 @@ impl Manifest {
             writer.begin_generation(&now, payload.len())?;
             self.settled.store(true, Ordering::Release);
         }
-        let written = writer.write(&payload, after);
+        let written = writer.write(&payload);
         // An edit that failed may be in the files all the same.
         self.settled.store(writer.has_files(), Ordering::Release);
         written?;

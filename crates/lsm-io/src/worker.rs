@@ -52,9 +52,10 @@ pub struct EpochWorker {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// Small and urgent: log commits. Whoever waits runs the turn.
+    /// Small and urgent: log commits, and edits of the manifest, with which a segment of the log comes into use. Whoever
+    /// waits runs the turn.
     Log,
-    /// Large and patient: tables, heal patches, edits, deletions. Its own thread runs the turns, in slices of
+    /// Large and patient: tables, heal patches, deletions. Its own thread runs the turns, in slices of
     /// 1 MiB between which log turns go first, and syncs a large table every 4 MiB.
     Bulk,
 }

@@ -9,9 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use lsm_io::{
-    Epoch, EpochWorker, Failed, FileOffset, Fs, Image, IoError, Lane, Refused, Standing, Target, Ticket,
-};
+use lsm_io::{Cause, Epoch, EpochWorker, Failed, FileOffset, Fs, Image, IoError, Lane, Standing, Target};
 use page_ecc::{PAGE_LEN, Uid};
 use twox_hash::XxHash3_128;
 
@@ -119,10 +117,10 @@ impl Place {
     }
 
     fn commit(&self, epoch: Epoch) -> Result<(), Error> {
-        match self.worker.submit(Lane::Bulk, epoch) {
-            Ok(ticket) => Ok(ticket.wait().map(drop)?),
-            Err(Refused::Closed(_) | Refused::Full(_)) => Err(Error::Closed),
-            Err(Refused::ForeignDependency(_)) => panic!("an edit waits for epochs of the bulk lane only"),
+        // Small, and writers may wait for it: a segment of the log comes into use with an edit.
+        match self.worker.commit(Lane::Log, epoch) {
+            Err(failed) if matches!(failed.cause, Cause::Closed) => Err(Error::Closed),
+            outcome => Ok(outcome.map(drop)?),
         }
     }
 }
@@ -170,7 +168,7 @@ impl Writer {
     }
 
     /// Writes an edit to both files.
-    pub(super) fn write(&mut self, payload: &[u8], after: Option<&Ticket>) -> Result<(), Error> {
+    pub(super) fn write(&mut self, payload: &[u8]) -> Result<(), Error> {
         let Some(files) = &mut self.files else { return Err(Error::Closed) };
         let (number, chain) = (self.number + 1, self.chain);
         let image = Image::from(files.edit_image(number, chain, payload));
@@ -178,9 +176,6 @@ impl Writer {
         let mut epoch = Epoch::new();
         for target in &files.targets {
             epoch = epoch.write(target, offset, image.clone());
-        }
-        if let Some(earlier) = after {
-            epoch = epoch.after(earlier);
         }
         let done = self.place.commit(epoch);
         match &done {

@@ -2,10 +2,7 @@
 
 use std::{io::ErrorKind, path::Path, sync::Arc};
 
-use lsm_io::{
-    Crash, Epoch, EpochWorker, FaultFs, FaultPlan, FileOffset, Fs, Lane, MemFs, Mishap, Op, Ops, Target,
-    Trigger,
-};
+use lsm_io::{Crash, EpochWorker, FaultFs, FaultPlan, Fs, MemFs, Mishap, Op, Ops, Trigger};
 
 use super::{
     super::{Manifest, ManifestError},
@@ -166,22 +163,4 @@ fn files_that_do_not_open_are_the_disks_doing_and_never_a_new_store() {
     trial.open();
     assert!(trial.manifest.is_none());
     trial.check();
-}
-
-#[test]
-fn an_edit_whose_tables_failed_is_not_written_and_the_next_goes_on_at_once() {
-    let mut trial = Trial::new(FaultPlan::new(0));
-    trial.open();
-    let manifest = trial.manifest.take().unwrap();
-    let generation = manifest.generation();
-    trial.fs.arm(Trigger::nth(Op::Write, 1).of("table"), Mishap::Fail(ErrorKind::Other));
-    let table = Target::create(trial.fs.clone(), "/store/table".as_ref()).unwrap();
-    let image = Epoch::new().write(&table, FileOffset::ZERO, vec![1; 100]);
-    let ticket = trial.worker.submit(Lane::Bulk, image).unwrap();
-    assert!(manifest.record_after(&edit(0), &ticket).is_err());
-    assert!(manifest.is_settled());
-    table.retire();
-    manifest.record(&edit(1)).unwrap();
-    assert_eq!(manifest.generation(), generation);
-    assert_eq!(content(Arc::new(trial.disk.clone())).unwrap(), outcome([1]));
 }
