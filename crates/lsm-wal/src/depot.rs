@@ -54,6 +54,8 @@ pub(crate) enum Zeros {
 #[derive(Debug)]
 struct Stock {
     next: SegmentNo,
+    /// Pages of one extent of each segment that was made, together.
+    made: u64,
     ready: Option<Blank>,
 }
 
@@ -73,7 +75,7 @@ impl Depot {
         registry: Arc<dyn Registry>,
         next: SegmentNo,
     ) -> Self {
-        let stock = Mutex::new(Stock { next, ready: None });
+        let stock = Mutex::new(Stock { next, made: 0, ready: None });
         let waited_for = AtomicBool::new(options.expected() == Durability::Synced);
         Self { fs, dir, store, options, registry, waited_for, making: Mutex::default(), stock }
     }
@@ -108,7 +110,7 @@ impl Depot {
         let _alone = self.making.lock();
         if self.wants_spare() {
             self.clear();
-            let made = self.make(self.options.extent_pages())?;
+            let made = self.make(0)?;
             self.stock.lock().ready = Some(made);
         }
         Ok(())
@@ -126,7 +128,7 @@ impl Depot {
         }
         // One that is too short would come into use behind a higher number.
         self.clear();
-        self.make(pages.max(self.options.extent_pages()))
+        self.make(pages)
     }
 
     fn take_ready(&self, pages: u64) -> Option<Blank> {
@@ -148,12 +150,14 @@ impl Depot {
         self.registry.record(&record).map_err(|cause| Fault::Record { record, cause })
     }
 
-    fn make(&self, extent_pages: u64) -> Result<Blank, Fault> {
-        let number = {
+    /// Makes a segment whose extents have at least `pages` pages.
+    fn make(&self, pages: u64) -> Result<Blank, Fault> {
+        let (number, extent_pages) = {
             let mut stock = self.stock.lock();
-            let number = stock.next;
+            let (number, extent_pages) = (stock.next, pages.max(self.options.next_extent_pages(stock.made)));
             stock.next = number.next();
-            number
+            stock.made += extent_pages;
+            (number, extent_pages)
         };
         let record = SegmentRecord { number, uid: self.registry.uid(number), extent_pages };
         let zeros =

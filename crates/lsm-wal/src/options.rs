@@ -14,6 +14,7 @@ use crate::{SeqNo, segment::EXTENT_PAGES_MIN};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogOptions {
     extent_pages: u64,
+    extent_pages_max: u64,
     first: SeqNo,
     durability: Durability,
 }
@@ -36,6 +37,7 @@ impl Default for LogOptions {
     fn default() -> Self {
         Self {
             extent_pages: (64 << 20) / (2 * PAGE_LEN as u64),
+            extent_pages_max: 0,
             first: SeqNo::FIRST,
             durability: Durability::Synced,
         }
@@ -47,8 +49,21 @@ impl LogOptions {
     /// for one gets a longer one.
     #[must_use]
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
-        self.extent_pages = bytes.div_ceil(2 * PAGE_LEN as u64).clamp(EXTENT_PAGES_MIN, 1 << 18);
+        self.extent_pages = extent_pages(bytes);
         self
+    }
+
+    /// Lets segment files grow up to so many bytes (none: they do not): each may be as long as all that this log made
+    /// before it together. A segment's end is what writers wait for, so a log that is written much has few.
+    #[must_use]
+    pub fn segment_bytes_max(mut self, bytes: u64) -> Self {
+        self.extent_pages_max = extent_pages(bytes);
+        self
+    }
+
+    /// The pages of one extent behind segments with so many in one extent each, together.
+    pub(crate) fn next_extent_pages(&self, made: u64) -> u64 {
+        made.min(self.extent_pages_max).max(self.extent_pages)
     }
 
     /// The least number the next change may get (1): higher than any number known elsewhere. Numbers that are
@@ -75,9 +90,27 @@ impl LogOptions {
         self.first
     }
 
-    /// The pages of one extent, half a segment.
+    /// The pages of one extent, half a segment, of the first.
     #[must_use]
     pub const fn extent_pages(&self) -> u64 {
         self.extent_pages
+    }
+}
+
+fn extent_pages(segment_bytes: u64) -> u64 {
+    segment_bytes.div_ceil(2 * PAGE_LEN as u64).clamp(EXTENT_PAGES_MIN, 1 << 18)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_grow_with_what_was_made_up_to_the_limit() {
+        let growing = LogOptions::default().segment_bytes(1 << 20).segment_bytes_max(4 << 20);
+        let made = [0, 128, 256, 512, 1024, 5000];
+        assert_eq!(made.map(|pages| growing.next_extent_pages(pages)), [128, 128, 256, 512, 512, 512]);
+        let fixed = LogOptions::default().segment_bytes(1 << 20);
+        assert_eq!(made.map(|pages| fixed.next_extent_pages(pages)), [128; 6]);
     }
 }

@@ -98,6 +98,9 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Engine, Error> {
 /// How often a store is read anew whose writer changed it meanwhile.
 const ATTEMPTS_MAX: u32 = 64;
 
+/// Segments of the log grow to so many times what the first is: their ends are what writers wait for.
+const SEGMENT_GROWTH_MAX: u64 = 4;
+
 /// Opens for reading alone: nothing is written, and nobody is kept from writing.
 ///
 /// A writer may take away what the manifest named a moment ago. So something is missing only if the manifest
@@ -228,6 +231,7 @@ fn take_up_log(
     let first = store.visible().get() + 1;
     let log_options = LogOptions::default()
         .segment_bytes(options.segment_bytes)
+        .segment_bytes_max(options.segment_bytes.saturating_mul(SEGMENT_GROWTH_MAX))
         .first_seq(lsm_wal::SeqNo::new(first))
         .durability(options.durability.into());
     let journal = Arc::new(Journal::new(store.clone()));
