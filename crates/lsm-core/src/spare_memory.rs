@@ -90,7 +90,10 @@ mod tests {
         (0..10).for_each(|_| spare.keep(SpareMemory::default()));
         let _used = spare.take();
         let now = Instant::now();
-        let kept = || (spare.kept.lock().images.len(), spare.kept.lock().filters.len());
+        let kept = || {
+            let kept = spare.kept.lock();
+            (kept.images.len(), kept.filters.len())
+        };
         assert_eq!(kept(), (KEPT_MAX - 1, KEPT_MAX - 1));
         spare.let_go(now.checked_sub(Duration::from_secs(1)).unwrap());
         assert_eq!(kept(), (KEPT_MAX - 1, KEPT_MAX - 1), "in use a moment ago");

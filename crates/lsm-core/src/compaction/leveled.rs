@@ -15,6 +15,13 @@ use self::targets::LevelTargets;
 use super::{CompactionJob, CompactionStrategy, JobInput, JobKind, Place, PlanContext, Reason, job::hull};
 use crate::{FileId, Level, Run, RunNo, TableMeta, Version};
 
+/// Entries of so many bytes or more, on average, are rewritten less and pass more runs when they are read: a filter is
+/// asked as fast as for small ones, and a byte costs as much to rewrite.
+const LARGE_ENTRY_BYTES: u64 = 512;
+
+/// How many times as many runs level 0 then has.
+const RUNS_IF_LARGE: usize = 2;
+
 /// Few runs for readers, each byte rewritten some times per level: the strategy for most stores.
 ///
 /// ```
@@ -65,7 +72,7 @@ impl Leveled {
         self
     }
 
-    /// How many runs of level 0 are merged into the base level.
+    /// How many runs of level 0 are merged into the base level (4); twice as many of entries of 512 bytes or more.
     ///
     /// # Panics
     /// At 0.
@@ -111,6 +118,12 @@ impl Leveled {
         self
     }
 
+    /// The runs of level 0 that writers are held back for, in runs of small entries: of large ones it has twice as many.
+    #[must_use]
+    pub fn debt_runs(&self, version: &Version) -> u64 {
+        (version.runs(Level::ZERO).len() / runs_factor(version)) as u64
+    }
+
     /// The bytes that are to be rewritten before every level is within its share: what writers are held back
     /// for.
     #[must_use]
@@ -119,7 +132,9 @@ impl Leveled {
         let flushed = version.level_bytes(Level::ZERO);
         let mut debt = 0_u64;
         let mut incoming = 0_u64;
-        if version.runs(Level::ZERO).len() >= self.flushed_runs || flushed >= self.base_bytes {
+        if version.runs(Level::ZERO).len() >= self.flushed_runs * runs_factor(version)
+            || flushed >= self.base_bytes
+        {
             debt = flushed.saturating_add(version.level_bytes(targets.base()));
             incoming = flushed;
         }
@@ -190,7 +205,7 @@ impl Plan<'_> {
         let runs = self.version.runs(level).iter().map(free).filter(|(count, _)| *count > 0);
         let (runs, bytes) = runs.fold((0_u64, 0_u64), |(runs, sum), (_, bytes)| (runs + 1, sum + bytes));
         if level == Level::ZERO {
-            let by_runs = runs * FULL / self.options.flushed_runs as u64;
+            let by_runs = runs * FULL / (self.options.flushed_runs * runs_factor(self.version)) as u64;
             return by_runs.max(per_mille(bytes, self.options.base_bytes));
         }
         match self.targets.bytes(level) {
@@ -302,6 +317,15 @@ impl Plan<'_> {
     fn is_free(&self, table: &TableMeta) -> bool {
         !self.busy.contains(&table.id)
     }
+}
+
+/// How many times the usual number of runs level 0 may have.
+fn runs_factor(version: &Version) -> usize {
+    let tables = version.runs(Level::ZERO).iter().flat_map(Run::tables);
+    let (bytes, entries) = tables.fold((0_u64, 0_u64), |(bytes, entries), table| {
+        (bytes + table.body_bytes(), entries + table.entries)
+    });
+    if bytes >= entries.saturating_mul(LARGE_ENTRY_BYTES) { RUNS_IF_LARGE } else { 1 }
 }
 
 fn per_mille(part: u64, whole: u64) -> Score {

@@ -1,7 +1,7 @@
 //! What was written and is not in order yet: what writers are held back by.
 
 use super::Store;
-use crate::{Debt, Level};
+use crate::Debt;
 
 impl Store {
     /// The debt of the tree that has most of each.
@@ -11,7 +11,7 @@ impl Store {
         for tree in self.all_trees().values() {
             let version = tree.view().version.clone();
             debt.sealed_memtables = debt.sealed_memtables.max(tree.sealed_count() as u64);
-            debt.flushed_runs = debt.flushed_runs.max(version.runs(Level::ZERO).len() as u64);
+            debt.flushed_runs = debt.flushed_runs.max(self.options.leveled.debt_runs(&version));
             debt.compaction_bytes += self.options.leveled.debt_bytes(&version);
         }
         debt

@@ -251,3 +251,24 @@ fn a_claim_is_refused_to_the_second_and_given_back_by_the_first() {
     assert!(context.busy.is_empty());
     assert!(context.busy.claim(context.order, &job).is_some());
 }
+
+/// They are rewritten less, and pass more runs.
+#[test]
+fn of_large_entries_level_0_has_twice_as_many_runs() {
+    let life = |entry_bytes: u64| {
+        let strategy = Leveled::new().base_bytes(256 * entry_bytes).output_bytes(64 * entry_bytes);
+        let mut store = Store::with_entries_of(entry_bytes as usize);
+        let mut runs_max = 0;
+        for _ in 0..64 {
+            let batch: Vec<u32> = (0..16).map(|_| store.random.next() as u32).collect();
+            store.flush(&batch);
+            store.settle(&strategy);
+            runs_max = runs_max.max(store.version.runs(Level::ZERO).len());
+        }
+        store.check();
+        (runs_max, store.written)
+    };
+    let (small, large) = (life(511), life(512));
+    assert_eq!((small.0, large.0), (3, 7));
+    assert!(large.1 * 5 < small.1 * 4, "{large:?} entries written again, and of small ones {small:?}");
+}

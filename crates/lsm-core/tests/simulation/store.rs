@@ -43,6 +43,7 @@ pub(crate) struct Store {
     descriptors: HashMap<usize, Descriptor>,
     model: BTreeMap<u32, Entry>,
     deletes_of_eight: u64,
+    entry_bytes: usize,
     files: u64,
     seq: u64,
     runs: u64,
@@ -76,6 +77,7 @@ impl Store {
             descriptors: HashMap::new(),
             model: BTreeMap::new(),
             deletes_of_eight: 2,
+            entry_bytes: 1,
             files: 1,
             seq: 0,
             runs: 0,
@@ -86,6 +88,11 @@ impl Store {
 
     pub(crate) fn without_deletes(seed: u64) -> Self {
         Self { deletes_of_eight: 0, ..Self::new(seed) }
+    }
+
+    /// A store whose entries take so many bytes each.
+    pub(crate) fn with_entries_of(entry_bytes: usize) -> Self {
+        Self { entry_bytes, ..Self::without_deletes(1) }
     }
 
     pub(crate) fn next_file(&self) -> FileId {
@@ -142,14 +149,15 @@ impl Store {
         batch.into_values().collect()
     }
 
-    /// A sealed body of a byte for each entry.
+    /// A sealed body of `entry_bytes` for each entry.
     fn table(&mut self, entries: Vec<Entry>) -> Arc<TableMeta> {
         let id = FileId::new(self.files);
         self.files += 1;
         let (first, last) = (entries.first().unwrap(), entries.last().unwrap());
         let key = |entry: &Entry| Bytes::copy_from_slice(&entry.key.to_be_bytes());
-        let seal = || SealOptions::new(Uid::new([1; 16])).seal(&vec![0; entries.len()]).unwrap();
-        let descriptor = self.descriptors.entry(entries.len()).or_insert_with(|| seal().descriptor().clone());
+        let body_len = entries.len() * self.entry_bytes;
+        let seal = || SealOptions::new(Uid::new([1; 16])).seal(&vec![0; body_len]).unwrap();
+        let descriptor = self.descriptors.entry(body_len).or_insert_with(|| seal().descriptor().clone());
         let table = TableMeta {
             id,
             descriptor: descriptor.clone(),

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a table leaves level 0 only together with every older one there that overlaps it.
 
-use super::Plan;
+use super::{Plan, runs_factor};
 use crate::{CompactionJob, JobInput, KeyBounds, Level, Place, Reason, Run, compaction::job::hull};
 
 /// Runs that would have more than so many times their bytes rewritten with them are merged with each other first.
@@ -17,7 +17,8 @@ type Candidates = Vec<JobInput>;
 
 impl Plan<'_> {
     pub(super) fn choose_flushed(&self) -> Option<CompactionJob> {
-        self.choose_to_base().or_else(|| self.choose_waiting(self.options.waiting_runs))
+        self.choose_to_base()
+            .or_else(|| self.choose_waiting(self.options.waiting_runs * runs_factor(self.version)))
     }
 
     /// Tables that hang together go to the base level, the oldest such group first.
