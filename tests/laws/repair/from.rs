@@ -125,6 +125,28 @@ fn a_range_comes_back_as_of_the_checkpoint_and_what_is_newer_stays() {
 }
 
 #[test]
+fn a_checkpoint_that_was_written_to_and_has_no_table_of_its_own_yet_misses_a_destroyed_one() {
+    let disk = MemFs::new();
+    let db = options(&disk).open("/parent").unwrap();
+    for value in [1, 2] {
+        put_all(&db, 0..KEYS, value);
+        db.flush().unwrap();
+    }
+    db.checkpoint_copied(STORE).unwrap();
+    db.close().unwrap();
+    let before = tables(&disk);
+    let db = options(&disk).open(STORE).unwrap();
+    db.put(b"later", b"later").unwrap();
+    db.close().unwrap();
+    assert_eq!(tables(&disk), before, "it has no table of its own");
+    super::world::lose_manifest(&disk);
+    let file = disk.open(&before[0], Access::ReadWrite).unwrap();
+    file.write_at(FileOffset::ZERO, &vec![0xA5; file.len().unwrap().get() as usize]).unwrap();
+    let report = Repair::new(STORE, options(&disk)).run().unwrap();
+    assert!(report.losses.iter().any(|loss| loss.holds(&key(0))), "{report:?}");
+}
+
+#[test]
 fn a_checkpoint_of_another_store_is_refused_and_nothing_is_changed() {
     let disk = MemFs::new();
     let other = options(&disk).open("/other").unwrap();

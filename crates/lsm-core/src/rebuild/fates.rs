@@ -93,15 +93,12 @@ impl Told {
     }
 }
 
-/// What became of each table that does not stand aside, by its number.
-pub(super) fn fates(
-    identity: Identity,
-    all: &[Witnessed<'_>],
-    relics: &Relics,
-) -> BTreeMap<FileId, TableFate> {
+/// Says of a table what sets it apart from the store's own, if anything does. A store that was made from another has
+/// what that had before.
+fn strangers(identity: Identity, all: &[Witnessed<'_>]) -> impl Fn(&Found) -> Option<TableFate> {
     let own_from = all.iter().filter(|one| one.found.pedigree.store == identity.store);
     let own_from = own_from.map(|one| one.found.pedigree.file).min();
-    let stranger = |found: &Found| {
+    move |found: &Found| {
         let pedigree = &found.pedigree;
         if pedigree.origin != identity.origin {
             Some(TableFate::Foreign)
@@ -110,7 +107,16 @@ pub(super) fn fates(
         } else {
             (pedigree.file != found.meta.id).then_some(TableFate::Misnamed)
         }
-    };
+    }
+}
+
+/// What became of each table that does not stand aside, by its number.
+pub(super) fn fates(
+    identity: Identity,
+    all: &[Witnessed<'_>],
+    relics: &Relics,
+) -> BTreeMap<FileId, TableFate> {
+    let stranger = strangers(identity, all);
     let own: Vec<_> = all.iter().filter(|one| stranger(one.found).is_none()).collect();
     let dead = dead_by_kin(&own);
     let dropped = dropped(&own, relics);
@@ -198,7 +204,8 @@ pub(super) fn tree_of(
     table: FileId,
     named: Option<TreeId>,
 ) -> Option<TreeId> {
-    let own: Vec<_> = all.iter().filter(|one| one.found.pedigree.store == identity.store).collect();
+    let stranger = strangers(identity, all);
+    let own: Vec<_> = all.iter().filter(|one| stranger(one.found).is_none()).collect();
     let told = last_told(&own);
     if told.iter().any(|living| living.is_over(table)) {
         return None;
