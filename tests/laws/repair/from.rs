@@ -124,6 +124,38 @@ fn a_range_comes_back_as_of_the_checkpoint_and_what_is_newer_stays() {
     assert_eq!(repair_from(&disk).outcome, resilver::RepairOutcome::Untouched);
 }
 
+/// Writes all keys into a table of its own, which this is.
+fn flush_all(db: &Db, disk: &MemFs, value: u8) -> std::path::PathBuf {
+    put_all(db, 0..KEYS, value);
+    let before = tables(disk);
+    db.flush().unwrap();
+    let len = |path: &std::path::PathBuf| disk.open(path, Access::ReadOnly).unwrap().len().unwrap();
+    tables(disk).into_iter().filter(|table| !before.contains(table)).max_by_key(len).unwrap()
+}
+
+#[test]
+fn of_ranges_that_overlap_each_key_comes_back_once_and_as_new_as_anything_has_it() {
+    let disk = MemFs::new();
+    let db = options(&disk).open(STORE).unwrap();
+    let first = flush_all(&db, &disk, 1);
+    db.checkpoint_copied("/copy").unwrap();
+    let hurt = [2, 3].map(|value| flush_all(&db, &disk, value));
+    db.close().unwrap();
+    assert!(tables(&disk).contains(&first) && hurt.iter().all(|table| tables(&disk).contains(table)));
+    lose_data(&disk, &hurt[0], 3);
+    lose_data(&disk, &hurt[1], 5);
+    let report = repair_from(&disk);
+    assert!(report.filled.len() > 1 && report.losses.is_empty(), "{report:?}");
+    let db = options(&disk).open(STORE).unwrap();
+    assert_eq!(db.losses().unwrap(), []);
+    let mut seen = [0; 4];
+    for number in 0..KEYS {
+        let found = db.get(&key(number)).unwrap().map(|value| value[0]);
+        seen[usize::from(found.unwrap_or(0))] += 1;
+    }
+    assert!(seen[0] == 0 && seen[1..].iter().all(|&keys| keys > 20), "{seen:?}");
+}
+
 #[test]
 fn a_checkpoint_that_was_written_to_and_has_no_table_of_its_own_yet_misses_a_destroyed_one() {
     let disk = MemFs::new();
