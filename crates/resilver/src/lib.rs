@@ -72,7 +72,7 @@ pub use options::{Background, Creation, Durability, LogLoss, Options};
 pub use page_ecc::{Evidence, Geometry, Page, PageNo, PageRanges, Region, Rung, Scheme, Uid, Unreadable};
 pub use repair::{
     Filled, LogFate, LogPart, ManifestState, Repair, RepairOutcome, RepairReport, RepairedKeyspace, SetAside,
-    WhyAside,
+    WhyAside, WhyRebuilt,
 };
 pub use scan::{Items, Scan};
 pub use scrubbing::ScrubStatus;

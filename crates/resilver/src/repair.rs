@@ -18,15 +18,14 @@ use std::{
 };
 
 use lsm_core::{
-    Catalog, CatalogError, FileId, FillRange, GoneFiles, ManifestError, Recovered, is_outdated, parse_table,
-    table_name,
+    Catalog, FileId, FillRange, GoneFiles, ManifestError, Recovered, is_outdated, parse_table, table_name,
 };
 use lsm_io::Access;
 use lsm_wal::SegmentNo;
 
 pub use self::report::{
     Filled, LogFate, LogPart, ManifestState, RepairOutcome, RepairReport, RepairedKeyspace, SetAside,
-    WhyAside,
+    WhyAside, WhyRebuilt,
 };
 use self::{
     rebuilding::Rebuilding,
@@ -123,7 +122,7 @@ impl Repair {
                 };
             }
             Err(why) => {
-                let rebuilding = Rebuilding::survey(&self.path, &options, &why, &mut report)?;
+                let rebuilding = Rebuilding::survey(&self.path, &options, why, &mut report)?;
                 self.check_source(source.as_deref(), rebuilding.catalog())?;
                 report.outcome = RepairOutcome::Planned;
             }
@@ -149,11 +148,11 @@ impl Repair {
                 catalog
             }
             Err(why) => {
-                let rebuilding = Rebuilding::survey(&self.path, &options, &why, &mut report)?;
+                let rebuilding = Rebuilding::survey(&self.path, &options, why, &mut report)?;
                 self.check_source(source.as_deref(), rebuilding.catalog())?;
                 rebuilding.run(&self.path, &options)?;
                 report.outcome = RepairOutcome::Repaired;
-                self.manifest()?.map_err(lsm_core::Error::from)?
+                self.recovered().map_err(lsm_core::Error::from)?
             }
         };
         if let Some(source) = &source {
@@ -165,7 +164,7 @@ impl Repair {
         drop(held);
         // What a crash left of a manifest goes with the second generation after it, so once may not be enough.
         for _ in 0..MENDS_MAX {
-            let catalog = self.manifest()?.map_err(lsm_core::Error::from)?;
+            let catalog = self.recovered().map_err(lsm_core::Error::from)?;
             let verified = verifying::verify(&self.path, &options, |_| {})?;
             report.log_losses = verified.log_losses.clone();
             report.losses = self.losses(&catalog, &verified)?;
@@ -201,37 +200,28 @@ impl Repair {
         verified.count(PageState::Correctable) > 0 || goes_away || (self.from.is_some() && is_lost)
     }
 
-    /// The catalog, or why there is none.
-    fn manifest(&self) -> Result<Result<Arc<Catalog>, ManifestError>, Error> {
-        let read = Recovered::read(&self.options.fs, &self.path, &self.options.orders);
-        match read {
-            Ok(recovered) => {
-                let catalog = recovered.catalog().clone();
+    /// The catalog, or why it is to be made anew.
+    fn manifest(&self) -> Result<Result<Arc<Catalog>, WhyRebuilt>, Error> {
+        let why = match self.recovered() {
+            Ok(catalog) => {
                 let ground = rebuilding::ground(&self.path, &self.options, Vec::new());
                 let is_outdated = is_outdated(&ground, &catalog, &self.gone(&catalog)?)?;
-                Ok(if is_outdated {
-                    Err(ManifestError::Outdated { dir: self.path.clone() })
-                } else {
-                    Ok(catalog)
-                })
+                return Ok(if is_outdated { Err(WhyRebuilt::Outdated) } else { Ok(catalog) });
             }
-            Err(
-                why @ (ManifestError::EditLost { .. }
-                | ManifestError::GenerationLost { .. }
-                | ManifestError::Contradiction { .. }
-                | ManifestError::Catalog(
-                    CatalogError::NoTree { .. } | CatalogError::TreeTaken { .. } | CatalogError::Version(_),
-                )),
-            ) => Ok(Err(why)),
-            Err(why @ (ManifestError::NotAStore { .. } | ManifestError::Unfinished { .. })) => {
-                if self.holds_anything()? {
-                    Ok(Err(why))
-                } else {
-                    Err(Error::NotAStore { path: self.path.clone() })
-                }
+            Err(why) => why,
+        };
+        match WhyRebuilt::of(&why) {
+            Some(WhyRebuilt::Missing | WhyRebuilt::Unfinished) if !self.holds_anything()? => {
+                Err(Error::NotAStore { path: self.path.clone() })
             }
-            Err(error) => Err(lsm_core::Error::from(error).into()),
+            Some(why) => Ok(Err(why)),
+            None => Err(lsm_core::Error::from(why).into()),
         }
+    }
+
+    fn recovered(&self) -> Result<Arc<Catalog>, ManifestError> {
+        let recovered = Recovered::read(&self.options.fs, &self.path, &self.options.orders)?;
+        Ok(recovered.catalog().clone())
     }
 
     /// What the catalog names and is not there.

@@ -151,7 +151,7 @@ fn told_keys(lower: &Bound<impl AsRef<[u8]>>, upper: &Bound<impl AsRef<[u8]>>) -
 
 fn json(report: &RepairReport) -> Value {
     let why = match &report.manifest {
-        ManifestState::Rebuilt { why } => Some(why),
+        ManifestState::Rebuilt { why } => Some(why.to_string()),
         ManifestState::Sound => None,
     };
     let keyspaces = report.keyspaces.iter().map(|space| {

@@ -9,14 +9,12 @@ use std::{
     sync::Arc,
 };
 
-use lsm_core::{
-    Catalog, LogSeen, Manifest, ManifestError, Rebuild, RebuildGround, TableFate, TreeId, is_manifest_file,
-};
+use lsm_core::{Catalog, LogSeen, Manifest, Rebuild, RebuildGround, TableFate, TreeId, is_manifest_file};
 use lsm_io::{EpochWorker, Fs, IoError, Limits};
 
 use super::{
     log::{self, Counted, IsOwn},
-    report::{LogFate, ManifestState, RepairReport, RepairedKeyspace, SetAside, WhyAside},
+    report::{LogFate, ManifestState, RepairReport, RepairedKeyspace, SetAside, WhyAside, WhyRebuilt},
 };
 use crate::{Error, LostKeys, Options, db::DEFAULT_KEYSPACE, opening::random, system::SYSTEM_KEYSPACE};
 
@@ -48,7 +46,7 @@ impl Rebuilding {
     pub(super) fn survey(
         path: &Path,
         options: &Options,
-        why: &ManifestError,
+        why: WhyRebuilt,
         report: &mut RepairReport,
     ) -> Result<Self, Error> {
         let logs = log::look(&options.fs, path)?;
@@ -61,7 +59,7 @@ impl Rebuilding {
         }
         rebuild.ensure_tree(&DEFAULT_KEYSPACE.into());
         rebuild.set_segments(counted.segments.iter().copied());
-        report.manifest = ManifestState::Rebuilt { why: why.to_string() };
+        report.manifest = ManifestState::Rebuilt { why };
         let rebuilding = Self { aside: Vec::new(), rebuild, counted };
         rebuilding.tell(path, options, report)
     }

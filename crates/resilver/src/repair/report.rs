@@ -3,6 +3,7 @@
 use std::{ops::Bound, sync::Arc};
 
 use bytes::Bytes;
+use lsm_core::{CatalogError, ManifestError};
 
 use crate::LostKeys;
 
@@ -65,8 +66,55 @@ pub enum ManifestState {
     /// It could not be used, and is made anew of the tables.
     Rebuilt {
         /// Why it could not.
-        why: String,
+        why: WhyRebuilt,
     },
+}
+
+/// Why a manifest cannot be used and is made anew.
+///
+/// ```
+/// assert_eq!(resilver::WhyRebuilt::Missing.to_string(), "there is none");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhyRebuilt {
+    /// There is none.
+    Missing,
+    /// One was begun, and nothing was ever recorded in it.
+    Unfinished,
+    /// It can be read, and is older than the tables.
+    Outdated,
+    /// An edit that was durable cannot be read from either copy.
+    EditLost {
+        /// Which.
+        number: u64,
+    },
+    /// Too little is left of its last two generations.
+    GenerationLost,
+    /// What it says contradicts itself.
+    Contradiction {
+        /// What does not fit the rest.
+        field: &'static str,
+    },
+    /// An edit does not fit those before it.
+    Misfit,
+}
+
+impl WhyRebuilt {
+    /// Why a manifest is made anew that cannot be used for this reason; none if that would not do.
+    pub(super) const fn of(why: &ManifestError) -> Option<Self> {
+        Some(match why {
+            ManifestError::NotAStore { .. } => Self::Missing,
+            ManifestError::Unfinished { .. } => Self::Unfinished,
+            ManifestError::EditLost { number, .. } => Self::EditLost { number: *number },
+            ManifestError::GenerationLost { .. } => Self::GenerationLost,
+            ManifestError::Contradiction { field, .. } => Self::Contradiction { field },
+            ManifestError::Catalog(
+                CatalogError::NoTree { .. } | CatalogError::TreeTaken { .. } | CatalogError::Version(_),
+            ) => Self::Misfit,
+            _ => return None,
+        })
+    }
 }
 
 /// A keyspace as a rebuilt manifest names it.
@@ -185,6 +233,22 @@ impl RepairReport {
     pub fn is_loss(&self) -> bool {
         let are_lost = !self.losses.is_empty() || !self.log_losses.is_empty() || !self.accepted.is_empty();
         are_lost || self.filled.iter().any(Filled::is_older)
+    }
+}
+
+impl std::fmt::Display for WhyRebuilt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is none"),
+            Self::Unfinished => f.write_str("one was begun, and nothing was ever recorded in it"),
+            Self::Outdated => f.write_str(
+                "it is older than they are: what it names is gone, and newer ones tell that they took its place",
+            ),
+            Self::EditLost { number } => write!(f, "edit {number} of it is lost in both copies"),
+            Self::GenerationLost => f.write_str("too little is left of its last two generations"),
+            Self::Contradiction { field } => write!(f, "it contradicts itself in its {field}"),
+            Self::Misfit => f.write_str("an edit of it does not fit those before"),
+        }
     }
 }
 
