@@ -105,6 +105,7 @@ pub struct Rebuild {
     made_up: BTreeSet<TreeId>,
     doubts: BTreeMap<TreeId, Vec<RangeEntry>>,
     lost: Vec<KnownLoss>,
+    misnamed: Vec<(FileId, FileId)>,
 }
 
 impl Rebuild {
@@ -150,7 +151,8 @@ impl Rebuild {
         seen.sort_by(|a, b| a.path.cmp(&b.path));
         let (ground, made_up, doubts) = (ground.clone(), BTreeSet::new(), BTreeMap::new());
         let lost = Vec::new();
-        let mut rebuild = Self { ground, catalog, seen, relics, made_up, doubts, lost };
+        let misnamed = misnamed(&here, &fates);
+        let mut rebuild = Self { ground, catalog, seen, relics, made_up, doubts, lost, misnamed };
         let living = |found: &&Found| fates.get(&found.meta.id).is_some_and(|fate| fate.is_living());
         let mut trees = BTreeMap::<TreeId, Vec<&Found>>::new();
         for found in here.iter().filter(living) {
@@ -175,6 +177,13 @@ impl Rebuild {
     #[must_use]
     pub fn tables(&self) -> &[SeenTable] {
         &self.seen
+    }
+
+    /// Tables of the store under numbers that are not theirs, while no file bears theirs and is right: where each
+    /// stands, and where it belongs.
+    #[must_use]
+    pub fn misnamed(&self) -> &[(FileId, FileId)] {
+        &self.misnamed
     }
 
     /// Keyspaces that were given a name, since nothing tells theirs.
@@ -323,10 +332,10 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Doubts over everything that was in tables of which nothing can be read any more, as far as anything tells that
-    /// they lived.
+    /// Doubts over everything that was in tables of which nothing can be read any more, or whose files hold something
+    /// else, as far as anything tells that they lived.
     fn add_destroyed(&mut self, tree_of: impl Fn(FileId, Option<TreeId>) -> Option<TreeId>) {
-        let destroyed = self.seen.iter().filter(|seen| seen.fate == TableFate::Unreadable);
+        let destroyed = self.seen.iter().filter(|seen| !seen.fate.is_of_its_number());
         let numbers: Vec<_> = destroyed.filter_map(|seen| number_of(&seen.path)).collect();
         for id in numbers {
             let named = self.relics.tables.get(&id).cloned();
@@ -384,6 +393,16 @@ fn learn(relics: &mut Relics, census: &Census) {
     let is_there = |tree: TreeId| trees.iter().any(|(there, ..)| *there == tree);
     let begun = 1..census.next_tree.get();
     relics.dropped.extend(begun.map(TreeId::new).filter(|tree| !is_there(*tree)));
+}
+
+/// Own tables that stand under other numbers than theirs, where nothing stands under theirs that is right.
+fn misnamed(here: &[Found], fates: &BTreeMap<FileId, TableFate>) -> Vec<(FileId, FileId)> {
+    let fate = |found: &Found| fates.get(&found.meta.id);
+    let right = here.iter().filter(|found| fate(found).is_some_and(|fate| fate.is_of_its_number()));
+    let mut taken: BTreeSet<FileId> = right.map(|found| found.meta.id).collect();
+    let astray = here.iter().filter(|found| fate(found) == Some(&TableFate::Misnamed));
+    let astray = astray.filter(|found| taken.insert(found.pedigree.file));
+    astray.map(|found| (found.meta.id, found.pedigree.file)).collect()
 }
 
 /// Who the store is: whom its log and most of its tables are of.

@@ -71,8 +71,8 @@ pub use meter::Meter;
 pub use options::{Background, Creation, Durability, LogLoss, Options};
 pub use page_ecc::{Evidence, Geometry, Page, PageNo, PageRanges, Region, Rung, Scheme, Uid, Unreadable};
 pub use repair::{
-    Filled, LogFate, LogPart, ManifestState, Repair, RepairOutcome, RepairReport, RepairedKeyspace, SetAside,
-    WhyAside, WhyRebuilt,
+    Filled, LogFate, LogPart, ManifestState, Renamed, Repair, RepairOutcome, RepairReport, RepairedKeyspace,
+    SetAside, WhyAside, WhyRebuilt,
 };
 pub use scan::{Items, Scan};
 pub use scrubbing::ScrubStatus;

@@ -5,6 +5,7 @@
 //! a checkpoint to fill it from. Every step can be cut short and started again.
 
 mod log;
+mod names;
 mod rebuilding;
 mod report;
 mod source;
@@ -24,8 +25,8 @@ use lsm_io::Access;
 use lsm_wal::SegmentNo;
 
 pub use self::report::{
-    Filled, LogFate, LogPart, ManifestState, RepairOutcome, RepairReport, RepairedKeyspace, SetAside,
-    WhyAside, WhyRebuilt,
+    Filled, LogFate, LogPart, ManifestState, Renamed, RepairOutcome, RepairReport, RepairedKeyspace,
+    SetAside, WhyAside, WhyRebuilt,
 };
 use self::{
     rebuilding::Rebuilding,

@@ -56,6 +56,11 @@ impl TableFate {
     pub const fn is_living(self) -> bool {
         matches!(self, Self::Living)
     }
+
+    /// Whether it is the store's table of the number that it bears.
+    pub(super) const fn is_of_its_number(self) -> bool {
+        matches!(self, Self::Living | Self::Replaced | Self::Unfinished | Self::Dropped)
+    }
 }
 
 /// Who the store is.

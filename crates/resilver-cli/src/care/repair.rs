@@ -80,6 +80,9 @@ fn text(dir: &str, report: &RepairReport) -> String {
             .map_or(String::new(), |(first, next)| format!(", writes {first} to {}", next.max(1) - 1));
         let _ = writeln!(text, "  log {}: {}{numbers}", part.file, told(part.fate));
     }
+    for renamed in &report.renamed {
+        let _ = writeln!(text, "  {} bears another's name and becomes {}", renamed.from, renamed.to);
+    }
     for aside in &report.set_aside {
         let _ = writeln!(text, "  {} goes into quarantine: {}", aside.file, aside.why);
     }
@@ -164,6 +167,7 @@ fn json(report: &RepairReport) -> Value {
         json!({ "file": &*part.file, "fate": told(part.fate), "first": part.numbers.map(|(first, _)| first),
                 "next": part.numbers.map(|(_, next)| next) })
     });
+    let renamed = report.renamed.iter().map(|file| json!({ "from": &*file.from, "to": &*file.to }));
     let aside =
         report.set_aside.iter().map(|aside| json!({ "file": &*aside.file, "why": aside.why.to_string() }));
     let filled = report.filled.iter().map(|filled| {
@@ -189,7 +193,7 @@ fn json(report: &RepairReport) -> Value {
         },
         "rebuilt": why.is_some(), "why": why,
         "keyspaces": keyspaces.collect::<Vec<_>>(), "log": log.collect::<Vec<_>>(),
-        "set_aside": aside.collect::<Vec<_>>(), "healed_pages": report.healed_pages,
+        "renamed": renamed.collect::<Vec<_>>(), "set_aside": aside.collect::<Vec<_>>(), "healed_pages": report.healed_pages,
         "restored": report.restored.iter().map(|file| &**file).collect::<Vec<_>>(),
         "filled": filled.collect::<Vec<_>>(), "lost": losses(&report.losses),
         "accepted": losses(&report.accepted),

@@ -13,7 +13,8 @@ use lsm_core::{Catalog, LogSeen, Manifest, Rebuild, RebuildGround, TableFate, Tr
 use lsm_io::{EpochWorker, Fs, IoError, Limits};
 
 use super::{
-    log::{self, Counted, IsOwn},
+    log::{self, Counted, IsOwn, Logs},
+    names::{Names, RightNames},
     report::{LogFate, ManifestState, RepairReport, RepairedKeyspace, SetAside, WhyAside, WhyRebuilt},
 };
 use crate::{Error, LostKeys, Options, db::DEFAULT_KEYSPACE, opening::random, system::SYSTEM_KEYSPACE};
@@ -24,8 +25,11 @@ const QUARANTINE: &str = "quarantine";
 /// A manifest that is to be made anew.
 pub(super) struct Rebuilding {
     rebuild: Rebuild,
+    logs: Logs,
     counted: Counted,
     aside: Vec<PathBuf>,
+    /// Files that bear each other's names, and what shows them under their own.
+    names: Option<(Names, Arc<RightNames>)>,
 }
 
 /// What a manifest is made anew of.
@@ -49,6 +53,20 @@ impl Rebuilding {
         why: WhyRebuilt,
         report: &mut RepairReport,
     ) -> Result<Self, Error> {
+        let found = Self::find(path, options)?;
+        report.manifest = ManifestState::Rebuilt { why };
+        let listed = options.fs.list(path)?;
+        let Some(names) = Names::of(&found.rebuild, &found.logs, &listed) else {
+            return found.tell(path, options, report);
+        };
+        report.renamed = names.told();
+        let shown = Arc::new(RightNames::new(&options.fs, path, &names));
+        let options = Options { fs: shown.clone(), ..options.clone() };
+        let found = Self { names: Some((names, shown)), ..Self::find(path, &options)? };
+        found.tell(path, &options, report)
+    }
+
+    fn find(path: &Path, options: &Options) -> Result<Self, Error> {
         let logs = log::look(&options.fs, path)?;
         let ground = ground(path, options, logs.stores());
         let mut rebuild = Rebuild::survey(&ground)?;
@@ -59,9 +77,7 @@ impl Rebuilding {
         }
         rebuild.ensure_tree(&DEFAULT_KEYSPACE.into());
         rebuild.set_segments(counted.segments.iter().copied());
-        report.manifest = ManifestState::Rebuilt { why };
-        let rebuilding = Self { aside: Vec::new(), rebuild, counted };
-        rebuilding.tell(path, options, report)
+        Ok(Self { aside: Vec::new(), names: None, rebuild, logs, counted })
     }
 
     fn tell(mut self, path: &Path, options: &Options, report: &mut RepairReport) -> Result<Self, Error> {
@@ -110,12 +126,23 @@ impl Rebuilding {
         self.rebuild.catalog()
     }
 
-    /// Puts aside what does not count, and writes the new manifest.
+    /// Puts names right, puts aside what does not count, and writes the new manifest.
     pub(super) fn run(mut self, path: &Path, options: &Options) -> Result<(), Error> {
         let worker = Arc::new(EpochWorker::start(Limits::default())?);
         let fresh = random()?;
         let uids = std::cell::RefCell::new(vec![fresh]);
         let new_uid = || uids.borrow_mut().pop().or_else(|| random().ok()).unwrap_or(fresh);
+        if let Some((names, shown)) = &self.names {
+            // A manifest that could still be read would not know the names that files have meanwhile.
+            let is_of_manifest =
+                |file: &PathBuf| file.file_name().is_some_and(|name| is_manifest_file(name.as_ref()));
+            let (manifest, others) =
+                std::mem::take(&mut self.aside).into_iter().partition::<Vec<_>, _>(is_of_manifest);
+            set_aside(&options.fs, path, &manifest)?;
+            self.aside = others;
+            names.put_right(&options.fs, path)?;
+            shown.end();
+        }
         self.rebuild.write_doubts(&new_uid)?;
         set_aside(&options.fs, path, &self.aside)?;
         let catalog = self.rebuild.catalog().clone();

@@ -19,6 +19,8 @@ pub struct RepairReport {
     pub manifest: ManifestState,
     /// What the store holds, if its manifest was made anew.
     pub keyspaces: Vec<RepairedKeyspace>,
+    /// Files that bore the names of others and get their own back; what stood in the way gets one that was free.
+    pub renamed: Vec<Renamed>,
     /// Files that are kept in quarantine from now on.
     pub set_aside: Vec<SetAside>,
     /// The segments of the log, if the manifest was made anew; and those of other stores.
@@ -130,6 +132,15 @@ pub struct RepairedKeyspace {
     pub entries: u64,
     /// Everything of it up to this sequence number is in its tables.
     pub flushed: u64,
+}
+
+/// A file that gets another name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// The one it had.
+    pub from: Arc<str>,
+    /// The one it gets.
+    pub to: Arc<str>,
 }
 
 /// A file that is kept in quarantine.
