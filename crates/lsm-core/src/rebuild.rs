@@ -92,7 +92,7 @@ pub struct SeenTable {
 /// let (orders, repair_source) = (KeyOrders::default(), None);
 /// let ground =
 ///     RebuildGround { fs, dir: "/store".into(), orders, repair_source, logs: vec![], well_known: vec![] };
-/// assert!(Rebuild::survey(&ground).is_err(), "nothing is there");
+/// assert!(Rebuild::survey(&ground, &mut |_, _| {}).is_err(), "nothing is there");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -110,12 +110,12 @@ pub struct Rebuild {
 
 impl Rebuild {
     /// Finds every table in a directory, in its quarantine for what they tell too, and makes a catalog of those that
-    /// live. It reads all of them, and writes nothing.
+    /// live. It reads all of them, saying how many bytes it is done with and how many there are, and writes nothing.
     ///
     /// # Errors
     /// [`ManifestError::NotAStore`] if no table and no log says which store this is. If a later release wrote a
     /// table, its comparator is not known, or the disk refuses.
-    pub fn survey(ground: &RebuildGround) -> Result<Self, Error> {
+    pub fn survey(ground: &RebuildGround, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, Error> {
         let env = found::read_env(ground, &ground.dir);
         let aside_env = found::read_env(ground, &ground.dir.join(QUARANTINE));
         let mut relics = Relics::default();
@@ -158,9 +158,15 @@ impl Rebuild {
         for found in here.iter().filter(living) {
             trees.entry(found.pedigree.tree).or_default().push(found);
         }
+        let total = trees.values().flatten().map(|found| found.meta.file_bytes()).sum();
+        let mut done = 0;
+        let mut read = |table: &TableMeta| {
+            done += table.file_bytes();
+            progress(done, total);
+        };
         for (tree, tables) in trees {
             let upto = flushed.get(&tree).copied().unwrap_or_default();
-            rebuild.add_tables(&env, tree, &tables, upto)?;
+            rebuild.add_tables(&env, tree, &tables, upto, &mut read)?;
         }
         rebuild.add_bare_trees(&flushed);
         rebuild.add_destroyed(|table, named| fates::tree_of(identity, &all, table, named));
@@ -306,8 +312,9 @@ impl Rebuild {
         tree: TreeId,
         tables: &[&Found],
         upto: SeqNo,
+        read: &mut dyn FnMut(&TableMeta),
     ) -> Result<(), Error> {
-        let ordered = order::order(env, tables)?;
+        let ordered = order::order(env, tables, read)?;
         let Some(first) = tables.first() else { return Ok(()) };
         let placed = ordered.oldest_first.iter().map(|at| tables[*at]);
         let placed: Vec<_> = placed.map(|found| (found.pedigree.place.level, found.meta.clone())).collect();

@@ -8,11 +8,12 @@ use resilver::{
 };
 use serde_json::{Value, json};
 
-use super::verify::shown;
+use super::{passes::Passes, verify::shown};
 use crate::{
     access::Store,
     failure::Failure,
     report::{Exit, Report},
+    voice::Voice,
 };
 
 #[derive(Args, Debug)]
@@ -30,7 +31,7 @@ pub(crate) struct RepairOptions {
     dry_run: bool,
 }
 
-pub(crate) fn repair(store: &Store, options: &RepairOptions) -> Result<Report, Failure> {
+pub(crate) fn repair(store: &Store, options: &RepairOptions, voice: &Voice) -> Result<Report, Failure> {
     let dir = match &options.dir {
         Some(dir) => dir.as_path(),
         None => store.path()?,
@@ -42,7 +43,11 @@ pub(crate) fn repair(store: &Store, options: &RepairOptions) -> Result<Report, F
     if options.accept_loss {
         repair = repair.accept_loss();
     }
-    let report = if options.dry_run { repair.plan() } else { repair.run() }?;
+    let mut passes = Passes::new("repairing", voice);
+    let watch = |progress| passes.tell(progress);
+    let done = if options.dry_run { repair.plan_watched(watch) } else { repair.run_watched(watch) };
+    passes.end();
+    let report = done?;
     let exit = match (report.is_loss(), report.outcome) {
         (true, _) => Exit::Lost,
         (false, RepairOutcome::Untouched) => Exit::Fine,

@@ -17,7 +17,9 @@ use super::{
     names::{Names, RightNames},
     report::{LogFate, ManifestState, RepairReport, RepairedKeyspace, SetAside, WhyAside, WhyRebuilt},
 };
-use crate::{Error, LostKeys, Options, db::DEFAULT_KEYSPACE, opening::random, system::SYSTEM_KEYSPACE};
+use crate::{
+    Error, LostKeys, Options, Progress, db::DEFAULT_KEYSPACE, opening::random, system::SYSTEM_KEYSPACE,
+};
 
 /// Where files go that do not count.
 const QUARANTINE: &str = "quarantine";
@@ -52,8 +54,9 @@ impl Rebuilding {
         options: &Options,
         why: WhyRebuilt,
         report: &mut RepairReport,
+        watch: &mut dyn FnMut(Progress),
     ) -> Result<Self, Error> {
-        let found = Self::find(path, options)?;
+        let found = Self::find(path, options, watch)?;
         report.manifest = ManifestState::Rebuilt { why };
         let listed = options.fs.list(path)?;
         let Some(names) = Names::of(&found.rebuild, &found.logs, &listed) else {
@@ -62,14 +65,15 @@ impl Rebuilding {
         report.renamed = names.told();
         let shown = Arc::new(RightNames::new(&options.fs, path, &names));
         let options = Options { fs: shown.clone(), ..options.clone() };
-        let found = Self { names: Some((names, shown)), ..Self::find(path, &options)? };
+        let found = Self { names: Some((names, shown)), ..Self::find(path, &options, watch)? };
         found.tell(path, &options, report)
     }
 
-    fn find(path: &Path, options: &Options) -> Result<Self, Error> {
+    fn find(path: &Path, options: &Options, watch: &mut dyn FnMut(Progress)) -> Result<Self, Error> {
         let logs = log::look(&options.fs, path)?;
         let ground = ground(path, options, logs.stores());
-        let mut rebuild = Rebuild::survey(&ground)?;
+        let mut tell = |bytes_done, bytes_total| watch(Progress { bytes_done, bytes_total });
+        let mut rebuild = Rebuild::survey(&ground, &mut tell)?;
         let counted = logs.count(path, options, &rebuild)?;
         for (tree, is_own) in &counted.trees {
             let own = (*is_own == IsOwn::Maybe).then(|| SYSTEM_KEYSPACE.into());
