@@ -162,6 +162,27 @@ fn files_that_bear_each_others_names_get_their_own_back() {
 }
 
 #[test]
+fn an_older_segment_of_the_log_that_is_gone_is_missed_if_no_table_has_its_writes() {
+    let disk = lsm_io::MemFs::new();
+    let options = || options(Arc::new(disk.clone())).memtable_bytes(64 << 20);
+    let db = options().open(STORE).unwrap();
+    db.put(b"flushed", b"").unwrap();
+    db.flush().unwrap();
+    for number in 0..400 {
+        db.put(&world::key(number), &[7; 1 << 10]).unwrap();
+    }
+    std::mem::forget(db);
+    let disk = disk.fork();
+    let segments = files(&disk, &[".wal"]);
+    assert!(segments.len() > 1, "{segments:?}");
+    lose_manifest(&disk);
+    let whole = disk.fork();
+    assert!(!repaired(&whole, "whole").is_loss());
+    disk.remove(&segments[0]).unwrap();
+    assert_eq!(repair(&disk).run().unwrap().log_losses.len(), 1);
+}
+
+#[test]
 fn a_table_that_somebody_wrote_another_over_is_told_as_lost() {
     let mut lost = 0;
     each_life("written over", 6, |seed| {

@@ -106,6 +106,7 @@ pub struct Rebuild {
     doubts: BTreeMap<TreeId, Vec<RangeEntry>>,
     lost: Vec<KnownLoss>,
     misnamed: Vec<(FileId, FileId)>,
+    flushed_high: SeqNo,
 }
 
 impl Rebuild {
@@ -152,7 +153,9 @@ impl Rebuild {
         let (ground, made_up, doubts) = (ground.clone(), BTreeSet::new(), BTreeMap::new());
         let lost = Vec::new();
         let misnamed = misnamed(&here, &fates);
-        let mut rebuild = Self { ground, catalog, seen, relics, made_up, doubts, lost, misnamed };
+        let flushed_high = flushed.values().copied().max().unwrap_or_default();
+        let mut rebuild =
+            Self { ground, catalog, seen, relics, made_up, doubts, lost, misnamed, flushed_high };
         let living = |found: &&Found| fates.get(&found.meta.id).is_some_and(|fate| fate.is_living());
         let mut trees = BTreeMap::<TreeId, Vec<&Found>>::new();
         for found in here.iter().filter(living) {
@@ -201,6 +204,12 @@ impl Rebuild {
     #[must_use]
     pub fn flushed_low(&self) -> SeqNo {
         self.catalog.trees.values().map(|state| state.flushed).min().unwrap_or_default()
+    }
+
+    /// The newest write that is in a table for certain, of any tree that there ever was.
+    #[must_use]
+    pub const fn flushed_high(&self) -> SeqNo {
+        self.flushed_high
     }
 
     /// What of the tables' entries is lost, by tree and key.

@@ -133,6 +133,7 @@ impl Logs {
             }
             counted.parts.push(LogPart { file: number.file_name().into(), fate, numbers });
         }
+        counted.segments.extend(self.missed(store, rebuild.flushed_high().get()));
         let records: Vec<SegmentRecord> = counted.segments.iter().map(record_of).collect();
         let recovery = Recovery::scan(Whereabouts::new(options.fs.clone(), dir, store), &records)?;
         counted.losses = recovery.losses();
@@ -149,6 +150,17 @@ impl Logs {
             Ok::<(), Error>(())
         })?;
         Ok(counted)
+    }
+
+    /// The segment before the oldest that is there, if its file is gone and the last write before that is in no table:
+    /// a segment goes once each of its writes is in one.
+    fn missed(&self, store: Uid, flushed: u64) -> Option<SegmentRef> {
+        let own = self.segments.values().filter_map(|told| told.header());
+        let oldest = own.filter(|header| header.store == store).min_by_key(|header| header.generation)?;
+        let (number, uid, _) =
+            oldest.predecessor.filter(|(number, ..)| !self.segments.contains_key(number))?;
+        let is_missed = oldest.first.get() > flushed.saturating_add(1);
+        is_missed.then_some(SegmentRef { number: number.get(), uid, extent_pages: lsm_wal::EXTENT_PAGES_MIN })
     }
 
     /// Whether no later segment of the store follows: where it goes on.
