@@ -131,8 +131,7 @@ impl Rebuild {
         let all: Vec<_> = all.into_iter().chain(aside_too).collect();
         let identity = identity(&all, &relics, &ground.logs)
             .ok_or_else(|| ManifestError::NotAStore { dir: ground.dir.clone() })?;
-        let own = |found: &&Found| found.pedigree.origin == identity.origin;
-        let told: Vec<_> = here.iter().chain(&aside).filter(own).collect();
+        let told: Vec<_> = fates::own(identity, &all).into_iter().map(|one| one.found).collect();
         told.iter().filter_map(|found| found.kin.as_ref()).for_each(|kin| learn(&mut relics, &kin.census));
         let fates = fates::fates(identity, &all, &relics);
         let flushed = fates::flushed(&told);

@@ -179,6 +179,44 @@ fn a_checkpoint_that_was_written_to_and_has_no_table_of_its_own_yet_misses_a_des
 }
 
 #[test]
+fn what_a_store_became_later_says_nothing_of_one_that_was_made_of_its_checkpoint() {
+    let disk = MemFs::new();
+    let parent = options(&disk).open("/parent").unwrap();
+    let space = parent.keyspace("space").unwrap();
+    space.put(b"kept", b"of old").unwrap();
+    put_all(&parent, 0..KEYS, 1);
+    parent.flush().unwrap();
+    parent.checkpoint_copied(STORE).unwrap();
+    let db = options(&disk).open(STORE).unwrap();
+    put_all(&db, 0..2, 2);
+    db.flush().unwrap();
+    put_all(&db, 2..4, 3);
+    db.close().unwrap();
+    let own = tables(&disk).len();
+    parent.drop_keyspace(&space).unwrap();
+    for value in 4..8 {
+        put_all(&parent, 0..KEYS, value);
+        parent.flush().unwrap();
+    }
+    parent.close().unwrap();
+    for entry in disk.list(Path::new("/parent")).unwrap() {
+        let (from, to) = (Path::new("/parent").join(&entry.name), Path::new(STORE).join(&entry.name));
+        if to.extension().is_some_and(|end| end == "table") && disk.open(&to, Access::ReadOnly).is_err() {
+            disk.copy(&from, &to).unwrap();
+        }
+    }
+    assert!(tables(&disk).len() > own, "nothing of the other branch");
+    super::world::lose_manifest(&disk);
+    let report = Repair::new(STORE, options(&disk)).run().unwrap();
+    assert!(!report.is_loss(), "{report:?}");
+    let db = options(&disk).open(STORE).unwrap();
+    let kept = db.find_keyspace("space").unwrap().get(b"kept").unwrap();
+    assert_eq!(kept.as_deref(), Some(&b"of old"[..]), "{report:?}");
+    db.close().unwrap();
+    check(&disk, |number| Some([2, 2, 3, 3, 1][number.min(4) as usize]));
+}
+
+#[test]
 fn a_checkpoint_of_another_store_is_refused_and_nothing_is_changed() {
     let disk = MemFs::new();
     let other = options(&disk).open("/other").unwrap();

@@ -115,14 +115,19 @@ fn strangers(identity: Identity, all: &[Witnessed<'_>]) -> impl Fn(&Found) -> Op
     }
 }
 
+/// The store's own tables.
+pub(super) fn own<'a>(identity: Identity, all: &'a [Witnessed<'a>]) -> Vec<&'a Witnessed<'a>> {
+    let stranger = strangers(identity, all);
+    all.iter().filter(|one| stranger(one.found).is_none()).collect()
+}
+
 /// What became of each table that does not stand aside, by its number.
 pub(super) fn fates(
     identity: Identity,
     all: &[Witnessed<'_>],
     relics: &Relics,
 ) -> BTreeMap<FileId, TableFate> {
-    let stranger = strangers(identity, all);
-    let own: Vec<_> = all.iter().filter(|one| stranger(one.found).is_none()).collect();
+    let (stranger, own) = (strangers(identity, all), own(identity, all));
     let dead = dead_by_kin(&own);
     let dropped = dropped(&own, relics);
     let there = all.iter().filter(|one| !one.is_aside);
@@ -209,8 +214,7 @@ pub(super) fn tree_of(
     table: FileId,
     named: Option<TreeId>,
 ) -> Option<TreeId> {
-    let stranger = strangers(identity, all);
-    let own: Vec<_> = all.iter().filter(|one| stranger(one.found).is_none()).collect();
+    let own = own(identity, all);
     let told = last_told(&own);
     if told.iter().any(|living| living.is_over(table)) {
         return None;

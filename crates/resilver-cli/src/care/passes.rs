@@ -30,7 +30,9 @@ impl<'a> Passes<'a> {
 
     /// Takes the bar away.
     pub(super) fn end(&mut self) {
-        self.bar.take().map_or((), Progress::finish);
+        if let Some(bar) = self.bar.take() {
+            bar.finish();
+        }
         self.done = 0;
     }
 }
