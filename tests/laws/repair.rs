@@ -11,7 +11,7 @@ mod world;
 use std::{path::Path, sync::Arc};
 
 use lsm_io::{Access, FileOffset, Fs, Rng};
-use resilver::{Error, ManifestState, RepairOutcome};
+use resilver::{Error, ManifestState, RepairOutcome, TableFate, WhyAside};
 use resilver_tests::{
     Watchdog,
     budget::{self, Budget},
@@ -117,10 +117,10 @@ fn files_of_other_stores_and_copies_under_other_names_are_told_and_kept_apart() 
         junk.append(&[7; 9000]).unwrap();
         lose_manifest(&moment.disk);
         let report = repaired(&moment.disk, "foreign");
-        let count = |why| report.set_aside.iter().filter(|aside| aside.why == why).count();
-        assert_eq!(count(resilver::WhyAside::Foreign), strangers, "{report:?}");
-        assert_eq!(count(resilver::WhyAside::Misnamed), 1, "{report:?}");
-        assert_eq!(count(resilver::WhyAside::Unreadable), 1, "{report:?}");
+        let count = |fate| report.set_aside.iter().filter(|aside| aside.why == WhyAside::Table(fate)).count();
+        assert_eq!(count(TableFate::Foreign), strangers, "{report:?}");
+        assert_eq!(count(TableFate::Misnamed), 1, "{report:?}");
+        assert_eq!(count(TableFate::Unreadable), 1, "{report:?}");
         let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
         judge(&db, &moment.truths, "foreign");
     });

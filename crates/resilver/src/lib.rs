@@ -60,7 +60,7 @@ pub use ledger::{Event, EventKind, Ledger, LedgerDamage, Listener, NoListener, O
 pub use losing::LostKeys;
 pub use lsm_core::{
     CompactionStrategy, FileId, HealHint, Healed, Healing, HintCause, LevelStats, Leveled, Major, NoWitness,
-    Proof, RepairSource, Sighting, StoreStats, TreeId, TreeStats, Witness,
+    Proof, RepairSource, Sighting, StoreStats, TableFate, TreeId, TreeStats, Witness,
 };
 pub use lsm_scrub::{
     Access as ScrubAccess, Action as ScrubAction, Control as ScrubControl, End as ScrubEnd, Finding, Found,

@@ -63,6 +63,22 @@ impl TableFate {
     }
 }
 
+impl std::fmt::Display for TableFate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Living => "it is one of the store's tables",
+            Self::Replaced => "others took its place; it may hold what was deleted since",
+            Self::Unfinished => "a compaction that was cut short left it; its inputs are all there",
+            Self::Dropped => "its keyspace was dropped",
+            Self::Foreign => "it is of another store",
+            Self::OtherBranch => "it is of another store made from the same checkpoint",
+            Self::Misnamed => "it is a copy under the number of another table",
+            Self::Nameless => "it does not say whose it is",
+            Self::Unreadable => "too little is left to tell what it is",
+        })
+    }
+}
+
 /// Who the store is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use lsm_core::{Catalog, LogSeen, Manifest, Rebuild, RebuildGround, TableFate, TreeId, is_manifest_file};
+use lsm_core::{Catalog, LogSeen, Manifest, Rebuild, RebuildGround, TreeId, is_manifest_file};
 use lsm_io::{EpochWorker, Fs, IoError, Limits};
 
 use super::{
@@ -105,9 +105,8 @@ impl Rebuilding {
             }
         }
         let mut aside = Vec::new();
-        let tables = self.rebuild.tables().iter();
-        for table in tables.filter_map(|table| Some((table.path.clone(), why_aside(table.fate)?))) {
-            aside.push(table);
+        for table in self.rebuild.tables().iter().filter(|table| !table.fate.is_living()) {
+            aside.push((table.path.clone(), WhyAside::Table(table.fate)));
         }
         for part in self.counted.parts.iter().filter(|part| part.fate != LogFate::Replayed) {
             aside.push((path.join(&*part.file), WhyAside::Log));
@@ -195,18 +194,4 @@ fn make_dir(fs: &Arc<dyn Fs>, dir: &Path, parent: &Path) -> Result<(), IoError> 
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         made => made.and_then(|()| fs.sync_dir(parent)),
     }
-}
-
-fn why_aside(fate: TableFate) -> Option<WhyAside> {
-    Some(match fate {
-        TableFate::Living => return None,
-        TableFate::Replaced => WhyAside::Replaced,
-        TableFate::Unfinished => WhyAside::Unfinished,
-        TableFate::Dropped => WhyAside::Dropped,
-        TableFate::Foreign => WhyAside::Foreign,
-        TableFate::OtherBranch => WhyAside::OtherBranch,
-        TableFate::Misnamed => WhyAside::Misnamed,
-        TableFate::Nameless => WhyAside::Nameless,
-        _ => WhyAside::Unreadable,
-    })
 }

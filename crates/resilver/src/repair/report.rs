@@ -3,7 +3,7 @@
 use std::{ops::Bound, sync::Arc};
 
 use bytes::Bytes;
-use lsm_core::{CatalogError, ManifestError};
+use lsm_core::{CatalogError, ManifestError, TableFate};
 
 use crate::LostKeys;
 
@@ -155,27 +155,14 @@ pub struct SetAside {
 /// Why a file does not count.
 ///
 /// ```
-/// assert!(resilver::WhyAside::Replaced.to_string().starts_with("others took its place"));
+/// use resilver::{TableFate, WhyAside};
+/// assert!(WhyAside::Table(TableFate::Replaced).to_string().starts_with("others took its place"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum WhyAside {
-    /// Others took its place; it may hold what was deleted since.
-    Replaced,
-    /// It is of a compaction that was cut short, whose inputs are all there.
-    Unfinished,
-    /// Its keyspace was dropped.
-    Dropped,
-    /// It is of another store.
-    Foreign,
-    /// It is of another store that was made from the same checkpoint.
-    OtherBranch,
-    /// It is a copy under the number of another table.
-    Misnamed,
-    /// It says nothing of whose it is.
-    Nameless,
-    /// Too little is left to tell what it is.
-    Unreadable,
+    /// It bears the name of a table, and none that lives: this is what became of it.
+    Table(TableFate),
     /// It is of the manifest that could not be used.
     OldManifest,
     /// It is of a log, and everything in it is in tables, or it is of another store.
@@ -265,17 +252,10 @@ impl std::fmt::Display for WhyRebuilt {
 
 impl std::fmt::Display for WhyAside {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Replaced => "others took its place; it may hold what was deleted since",
-            Self::Unfinished => "a compaction that was cut short left it; its inputs are all there",
-            Self::Dropped => "its keyspace was dropped",
-            Self::Foreign => "it is of another store",
-            Self::OtherBranch => "it is of another store made from the same checkpoint",
-            Self::Misnamed => "it is a copy under the number of another table",
-            Self::Nameless => "it does not say whose it is",
-            Self::Unreadable => "too little is left to tell what it is",
-            Self::OldManifest => "it is of the manifest that could not be used",
-            Self::Log => "nothing in it is needed, or it is of another store",
-        })
+        match self {
+            Self::Table(fate) => fate.fmt(f),
+            Self::OldManifest => f.write_str("it is of the manifest that could not be used"),
+            Self::Log => f.write_str("nothing in it is needed, or it is of another store"),
+        }
     }
 }
