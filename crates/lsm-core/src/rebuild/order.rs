@@ -44,9 +44,9 @@ pub(super) fn order(
 ) -> Result<Ordered, Error> {
     let mut comparing = Comparing { env, tables, newer: BTreeSet::new(), unknown: BTreeSet::new() };
     let mut gaps = Vec::new();
-    for at in 0..tables.len() {
+    for (at, table) in tables.iter().enumerate() {
         gaps.push(comparing.gaps(at)?);
-        read(&tables[at].meta);
+        read(&table.meta);
     }
     comparing.compare_all()?;
     let Comparing { newer, unknown, .. } = comparing;
