@@ -119,7 +119,10 @@ impl Logs {
                 Told::Segment(found) => {
                     let numbers = found.held.numbers.map(|(first, next)| (first.get(), next.get()));
                     let is_own = found.header.is_some_and(|header| header.store == store);
-                    let is_spent = numbers.is_some_and(|(_, next)| next <= flushed.saturating_add(1));
+                    // Its end may be gone; then the one that follows says how far it went.
+                    let follower = self.follower_of(&found.record).map_or(0, |follower| follower.first.get());
+                    let is_spent =
+                        numbers.is_some_and(|(_, next)| next.max(follower) <= flushed.saturating_add(1));
                     let fate = match (is_own, is_spent && !self.is_last(number, store)) {
                         (false, _) => LogFate::Foreign,
                         (true, true) => LogFate::Spent,
@@ -150,6 +153,14 @@ impl Logs {
             Ok::<(), Error>(())
         })?;
         Ok(counted)
+    }
+
+    /// What the segment says that came behind this one.
+    fn follower_of(&self, segment: &SegmentRecord) -> Option<lsm_wal::StatedHeader> {
+        let follows = |header: &lsm_wal::StatedHeader| {
+            header.predecessor.is_some_and(|(number, uid, _)| (number, uid) == (segment.number, segment.uid))
+        };
+        self.segments.values().filter_map(Told::header).find(follows)
     }
 
     /// The segment before the oldest that is there, if its file is gone and the last write before that is in no table:
