@@ -11,7 +11,7 @@ mod world;
 use std::{path::Path, sync::Arc};
 
 use lsm_io::{Access, FileOffset, Fs, Rng};
-use resilver::{Error, ManifestState, RepairOutcome};
+use resilver::{Error, ManifestState, RepairOutcome, TableFate, WhyAside};
 use resilver_tests::{
     Watchdog,
     budget::{self, Budget},
@@ -117,13 +117,101 @@ fn files_of_other_stores_and_copies_under_other_names_are_told_and_kept_apart() 
         junk.append(&[7; 9000]).unwrap();
         lose_manifest(&moment.disk);
         let report = repaired(&moment.disk, "foreign");
-        let count = |why| report.set_aside.iter().filter(|aside| aside.why == why).count();
-        assert_eq!(count(resilver::WhyAside::Foreign), strangers, "{report:?}");
-        assert_eq!(count(resilver::WhyAside::Misnamed), 1, "{report:?}");
-        assert_eq!(count(resilver::WhyAside::Unreadable), 1, "{report:?}");
+        let count = |fate| report.set_aside.iter().filter(|aside| aside.why == WhyAside::Table(fate)).count();
+        assert_eq!(count(TableFate::Foreign), strangers, "{report:?}");
+        assert_eq!(count(TableFate::Misnamed), 1, "{report:?}");
+        assert_eq!(count(TableFate::Unreadable), 1, "{report:?}");
         let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
         judge(&db, &moment.truths, "foreign");
     });
+}
+
+#[test]
+fn files_that_bear_each_others_names_get_their_own_back() {
+    let mut renamed = 0;
+    each_life("names", 6, |seed| {
+        let mut rng = Rng::new(seed);
+        let mut life = Life::new(rng.next_u64(), 0);
+        life.live(700);
+        let moment = if rng.chance(1, 2) { life.close() } else { life.end().remove(0) };
+        for (end, free) in [(".table", "008000.table"), (".wal", "000000008000.wal")] {
+            let files = files(&moment.disk, &[end]);
+            let free = Path::new(STORE).join(free);
+            // Each gets the name of the next, and the last its own again, or one that nobody has.
+            moment.disk.rename(&files[0], &free).unwrap();
+            files.windows(2).for_each(|pair| moment.disk.rename(&pair[1], &pair[0]).unwrap());
+            let last = &files[files.len() - 1];
+            if rng.chance(1, 2) {
+                moment.disk.rename(&free, last).unwrap();
+            } else if rng.chance(1, 2) {
+                moment.disk.create(last).unwrap().append(&[7; 9000]).unwrap();
+            }
+        }
+        lose_manifest(&moment.disk);
+        let before = bytes_of(&moment.disk);
+        let planned = repair(&moment.disk).plan().unwrap();
+        assert!(before == bytes_of(&moment.disk));
+        let report = repaired(&moment.disk, "names");
+        assert!(!report.is_loss(), "{report:?}");
+        assert_eq!((&planned.renamed, &planned.set_aside), (&report.renamed, &report.set_aside));
+        renamed += report.renamed.len();
+        let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
+        judge(&db, &moment.truths, "names");
+    });
+    assert!(renamed > 10, "only {renamed}");
+}
+
+#[test]
+fn an_older_segment_of_the_log_that_is_gone_or_cut_is_missed_if_no_table_has_its_writes() {
+    let disk = lsm_io::MemFs::new();
+    let options = || options(Arc::new(disk.clone())).memtable_bytes(64 << 20);
+    let db = options().open(STORE).unwrap();
+    let put = |numbers: std::ops::Range<u64>| {
+        numbers.for_each(|number| db.put(&world::key(number), &[7; 1 << 10]).unwrap());
+    };
+    put(0..50);
+    db.flush().unwrap();
+    put(50..400);
+    let disk = disk.fork();
+    let segments = files(&disk, &[".wal"]);
+    assert!(segments.len() > 1, "{segments:?}");
+    lose_manifest(&disk);
+    assert!(!repaired(&disk.fork(), "whole").is_loss());
+    let (gone, cut) = (disk.fork(), disk.fork());
+    gone.remove(&segments[0]).unwrap();
+    // What is left of it is in a table.
+    let file = cut.open(&segments[0], Access::ReadWrite).unwrap();
+    file.set_len(lsm_io::ByteLen::new(20 << 10)).unwrap();
+    for disk in [gone, cut] {
+        let report = repair(&disk).run().unwrap();
+        assert!(!report.log_losses.is_empty(), "{report:?}");
+    }
+}
+
+#[test]
+fn a_table_that_somebody_wrote_another_over_is_told_as_lost() {
+    let mut lost = 0;
+    each_life("written over", 6, |seed| {
+        let mut rng = Rng::new(seed);
+        let mut lives = [0; 2].map(|_| Life::new(rng.next_u64(), 0));
+        lives.iter_mut().for_each(|life| life.live(700));
+        let [moment, other] = lives.map(Life::close);
+        let tables = files(&moment.disk, &[".table"]);
+        let with = match rng.chance(1, 2) {
+            true => bytes_of(&moment.disk)[&tables[tables.len() - 1]].clone(),
+            false => bytes_of(&other.disk)[&files(&other.disk, &[".table"])[0]].clone(),
+        };
+        // What nobody but itself tells of is the newest.
+        let victim = &tables[rng.below(tables.len() as u64 - 1) as usize];
+        moment.disk.remove(victim).unwrap();
+        moment.disk.create(victim).unwrap().append(&with).unwrap();
+        lose_manifest(&moment.disk);
+        let report = repair(&moment.disk).run().unwrap();
+        let db = options(Arc::new(moment.disk.clone())).open(STORE).unwrap();
+        lost += u64::from(report.is_loss());
+        judge_but_for_errors(&db, &moment.truths[0], &format!("without {}: {report:?}", victim.display()));
+    });
+    assert!(lost > 0, "no table that was written over was missed");
 }
 
 #[test]

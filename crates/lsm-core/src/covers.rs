@@ -162,13 +162,13 @@ fn place(bound: &Bound<Bytes>) -> Option<(&Bytes, bool)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use sst_format::RangeKind;
 
     use super::*;
 
-    fn bound() -> impl Strategy<Value = Bound<Bytes>> {
+    pub(crate) fn bound() -> impl Strategy<Value = Bound<Bytes>> {
         let key = || (0..12u8).prop_map(|key| Bytes::copy_from_slice(&[key]));
         prop_oneof![
             1 => Just(Bound::Unbounded),

@@ -51,23 +51,11 @@ impl LossIndex {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Bound;
-
-    use bytes::Bytes;
     use proptest::prelude::*;
     use sst_format::{BlockSpan, LostRange, SeqNo};
 
     use super::*;
-    use crate::{FileId, TreeId};
-
-    fn bound() -> impl Strategy<Value = Bound<Bytes>> {
-        let key = || (0..12u8).prop_map(|key| Bytes::copy_from_slice(&[key]));
-        prop_oneof![
-            1 => Just(Bound::Unbounded),
-            6 => key().prop_map(Bound::Included),
-            6 => key().prop_map(Bound::Excluded),
-        ]
-    }
+    use crate::{FileId, TreeId, covers::tests::bound};
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]

@@ -92,7 +92,7 @@ pub struct SeenTable {
 /// let (orders, repair_source) = (KeyOrders::default(), None);
 /// let ground =
 ///     RebuildGround { fs, dir: "/store".into(), orders, repair_source, logs: vec![], well_known: vec![] };
-/// assert!(Rebuild::survey(&ground).is_err(), "nothing is there");
+/// assert!(Rebuild::survey(&ground, &mut |_, _| {}).is_err(), "nothing is there");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -105,16 +105,18 @@ pub struct Rebuild {
     made_up: BTreeSet<TreeId>,
     doubts: BTreeMap<TreeId, Vec<RangeEntry>>,
     lost: Vec<KnownLoss>,
+    misnamed: Vec<(FileId, FileId)>,
+    flushed_high: SeqNo,
 }
 
 impl Rebuild {
     /// Finds every table in a directory, in its quarantine for what they tell too, and makes a catalog of those that
-    /// live. It reads all of them, and writes nothing.
+    /// live. It reads all of them, saying how many bytes it is done with and how many there are, and writes nothing.
     ///
     /// # Errors
     /// [`ManifestError::NotAStore`] if no table and no log says which store this is. If a later release wrote a
     /// table, its comparator is not known, or the disk refuses.
-    pub fn survey(ground: &RebuildGround) -> Result<Self, Error> {
+    pub fn survey(ground: &RebuildGround, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, Error> {
         let env = found::read_env(ground, &ground.dir);
         let aside_env = found::read_env(ground, &ground.dir.join(QUARANTINE));
         let mut relics = Relics::default();
@@ -129,8 +131,7 @@ impl Rebuild {
         let all: Vec<_> = all.into_iter().chain(aside_too).collect();
         let identity = identity(&all, &relics, &ground.logs)
             .ok_or_else(|| ManifestError::NotAStore { dir: ground.dir.clone() })?;
-        let own = |found: &&Found| found.pedigree.origin == identity.origin;
-        let told: Vec<_> = here.iter().chain(&aside).filter(own).collect();
+        let told: Vec<_> = fates::own(identity, &all).into_iter().map(|one| one.found).collect();
         told.iter().filter_map(|found| found.kin.as_ref()).for_each(|kin| learn(&mut relics, &kin.census));
         let fates = fates::fates(identity, &all, &relics);
         let flushed = fates::flushed(&told);
@@ -150,15 +151,24 @@ impl Rebuild {
         seen.sort_by(|a, b| a.path.cmp(&b.path));
         let (ground, made_up, doubts) = (ground.clone(), BTreeSet::new(), BTreeMap::new());
         let lost = Vec::new();
-        let mut rebuild = Self { ground, catalog, seen, relics, made_up, doubts, lost };
+        let misnamed = misnamed(&here, &fates);
+        let flushed_high = flushed.values().copied().max().unwrap_or_default();
+        let mut rebuild =
+            Self { ground, catalog, seen, relics, made_up, doubts, lost, misnamed, flushed_high };
         let living = |found: &&Found| fates.get(&found.meta.id).is_some_and(|fate| fate.is_living());
         let mut trees = BTreeMap::<TreeId, Vec<&Found>>::new();
         for found in here.iter().filter(living) {
             trees.entry(found.pedigree.tree).or_default().push(found);
         }
+        let total = trees.values().flatten().map(|found| found.meta.file_bytes()).sum();
+        let mut done = 0;
+        let mut read = |table: &TableMeta| {
+            done += table.file_bytes();
+            progress(done, total);
+        };
         for (tree, tables) in trees {
             let upto = flushed.get(&tree).copied().unwrap_or_default();
-            rebuild.add_tables(&env, tree, &tables, upto)?;
+            rebuild.add_tables(&env, tree, &tables, upto, &mut read)?;
         }
         rebuild.add_bare_trees(&flushed);
         rebuild.add_destroyed(|table, named| fates::tree_of(identity, &all, table, named));
@@ -177,6 +187,13 @@ impl Rebuild {
         &self.seen
     }
 
+    /// Tables of the store under numbers that are not theirs, while no file bears theirs and is right: where each
+    /// stands, and where it belongs.
+    #[must_use]
+    pub fn misnamed(&self) -> &[(FileId, FileId)] {
+        &self.misnamed
+    }
+
     /// Keyspaces that were given a name, since nothing tells theirs.
     pub fn made_up(&self) -> impl Iterator<Item = TreeId> {
         self.made_up.iter().copied()
@@ -186,6 +203,12 @@ impl Rebuild {
     #[must_use]
     pub fn flushed_low(&self) -> SeqNo {
         self.catalog.trees.values().map(|state| state.flushed).min().unwrap_or_default()
+    }
+
+    /// The newest write that is in a table for certain, of any tree that there ever was.
+    #[must_use]
+    pub const fn flushed_high(&self) -> SeqNo {
+        self.flushed_high
     }
 
     /// What of the tables' entries is lost, by tree and key.
@@ -297,8 +320,9 @@ impl Rebuild {
         tree: TreeId,
         tables: &[&Found],
         upto: SeqNo,
+        read: &mut dyn FnMut(&TableMeta),
     ) -> Result<(), Error> {
-        let ordered = order::order(env, tables)?;
+        let ordered = order::order(env, tables, read)?;
         let Some(first) = tables.first() else { return Ok(()) };
         let placed = ordered.oldest_first.iter().map(|at| tables[*at]);
         let placed: Vec<_> = placed.map(|found| (found.pedigree.place.level, found.meta.clone())).collect();
@@ -323,10 +347,10 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Doubts over everything that was in tables of which nothing can be read any more, as far as anything tells that
-    /// they lived.
+    /// Doubts over everything that was in tables of which nothing can be read any more, or whose files hold something
+    /// else, as far as anything tells that they lived.
     fn add_destroyed(&mut self, tree_of: impl Fn(FileId, Option<TreeId>) -> Option<TreeId>) {
-        let destroyed = self.seen.iter().filter(|seen| seen.fate == TableFate::Unreadable);
+        let destroyed = self.seen.iter().filter(|seen| !seen.fate.is_of_its_number());
         let numbers: Vec<_> = destroyed.filter_map(|seen| number_of(&seen.path)).collect();
         for id in numbers {
             let named = self.relics.tables.get(&id).cloned();
@@ -384,6 +408,16 @@ fn learn(relics: &mut Relics, census: &Census) {
     let is_there = |tree: TreeId| trees.iter().any(|(there, ..)| *there == tree);
     let begun = 1..census.next_tree.get();
     relics.dropped.extend(begun.map(TreeId::new).filter(|tree| !is_there(*tree)));
+}
+
+/// Own tables that stand under other numbers than theirs, where nothing stands under theirs that is right.
+fn misnamed(here: &[Found], fates: &BTreeMap<FileId, TableFate>) -> Vec<(FileId, FileId)> {
+    let fate = |found: &Found| fates.get(&found.meta.id);
+    let right = here.iter().filter(|found| fate(found).is_some_and(|fate| fate.is_of_its_number()));
+    let mut taken: BTreeSet<FileId> = right.map(|found| found.meta.id).collect();
+    let astray = here.iter().filter(|found| fate(found) == Some(&TableFate::Misnamed));
+    let astray = astray.filter(|found| taken.insert(found.pedigree.file));
+    astray.map(|found| (found.meta.id, found.pedigree.file)).collect()
 }
 
 /// Who the store is: whom its log and most of its tables are of.

@@ -2,6 +2,7 @@
 
 mod heal;
 mod losses;
+mod passes;
 mod repair;
 mod scrub;
 mod verify;

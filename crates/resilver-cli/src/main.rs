@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Command::Heal { options } => ("heal", care::heal(store, options)),
         Command::Losses { options } => ("losses", care::losses(store, options)),
         Command::AcceptLoss { options } => ("accept-loss", care::accept_loss(store, options)),
-        Command::Repair { options } => ("repair", care::repair(store, options)),
+        Command::Repair { options } => ("repair", care::repair(store, options, &voice)),
         Command::Recover(options) => ("recover", recover::run(options, &voice)),
         Command::Damage(options) => ("damage", damage::run(options)),
         Command::Put { key, value } => ("put", access::put(store, key, value)),

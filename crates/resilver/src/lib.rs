@@ -60,7 +60,7 @@ pub use ledger::{Event, EventKind, Ledger, LedgerDamage, Listener, NoListener, O
 pub use losing::LostKeys;
 pub use lsm_core::{
     CompactionStrategy, FileId, HealHint, Healed, Healing, HintCause, LevelStats, Leveled, Major, NoWitness,
-    Proof, RepairSource, Sighting, StoreStats, TreeId, TreeStats, Witness,
+    Proof, RepairSource, Sighting, StoreStats, TableFate, TreeId, TreeStats, Witness,
 };
 pub use lsm_scrub::{
     Access as ScrubAccess, Action as ScrubAction, Control as ScrubControl, End as ScrubEnd, Finding, Found,
@@ -71,8 +71,8 @@ pub use meter::Meter;
 pub use options::{Background, Creation, Durability, LogLoss, Options};
 pub use page_ecc::{Evidence, Geometry, Page, PageNo, PageRanges, Region, Rung, Scheme, Uid, Unreadable};
 pub use repair::{
-    Filled, LogFate, LogPart, ManifestState, Repair, RepairOutcome, RepairReport, RepairedKeyspace, SetAside,
-    WhyAside,
+    Filled, LogFate, LogPart, ManifestState, Renamed, Repair, RepairOutcome, RepairReport, RepairedKeyspace,
+    SetAside, WhyAside, WhyRebuilt,
 };
 pub use scan::{Items, Scan};
 pub use scrubbing::ScrubStatus;

@@ -5,6 +5,7 @@
 //! a checkpoint to fill it from. Every step can be cut short and started again.
 
 mod log;
+mod names;
 mod rebuilding;
 mod report;
 mod source;
@@ -15,18 +16,18 @@ use std::{
     ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use lsm_core::{
-    Catalog, CatalogError, FileId, FillRange, GoneFiles, ManifestError, Recovered, is_outdated, parse_table,
-    table_name,
+    Catalog, FileId, FillRange, GoneFiles, ManifestError, Recovered, is_outdated, parse_table, table_name,
 };
 use lsm_io::Access;
 use lsm_wal::SegmentNo;
 
 pub use self::report::{
-    Filled, LogFate, LogPart, ManifestState, RepairOutcome, RepairReport, RepairedKeyspace, SetAside,
-    WhyAside,
+    Filled, LogFate, LogPart, ManifestState, Renamed, RepairOutcome, RepairReport, RepairedKeyspace,
+    SetAside, WhyAside, WhyRebuilt,
 };
 use self::{
     rebuilding::Rebuilding,
@@ -34,7 +35,7 @@ use self::{
 };
 use crate::{
     AutoHeal, Background, Creation, Db, Error, FileKind, HealMode, Healing, LogLoss, LostKeys, Options,
-    PageState, PatrolOptions, ScrubControl, Verified, opening::lock, verifying,
+    PageState, PatrolOptions, Progress, ScrubControl, ScrubProgress, Verified, opening::lock, verifying,
 };
 
 /// A repair of a store that nobody has open.
@@ -68,6 +69,9 @@ pub struct Repair {
 
 /// How often a store is opened to put right what is still wrong with it.
 const MENDS_MAX: u32 = 3;
+
+/// How often a scrub is asked how far it is.
+const TICK: Duration = Duration::from_millis(5);
 
 /// What becomes of what is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +109,14 @@ impl Repair {
     /// # Errors
     /// As `run`.
     pub fn plan(&self) -> Result<RepairReport, Error> {
+        self.plan_watched(|_| {})
+    }
+
+    /// As [`plan`](Self::plan), and says how far it is in each pass over the store.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn plan_watched(&self, mut watch: impl FnMut(Progress)) -> Result<RepairReport, Error> {
         let (source, options) = self.source()?;
         let manifest = self.manifest()?;
         let lock = verifying::lock(&self.path, &options)?;
@@ -113,7 +125,7 @@ impl Repair {
             Ok(catalog) => {
                 drop(lock);
                 self.check_source(source.as_deref(), &catalog)?;
-                let verified = verifying::verify(&self.path, &options, |_| {})?;
+                let verified = verifying::verify(&self.path, &options, &mut watch)?;
                 report.healed_pages = verified.count(PageState::Correctable);
                 report.log_losses = verified.log_losses.clone();
                 report.losses = self.losses(&catalog, &verified)?;
@@ -123,7 +135,7 @@ impl Repair {
                 };
             }
             Err(why) => {
-                let rebuilding = Rebuilding::survey(&self.path, &options, &why, &mut report)?;
+                let rebuilding = Rebuilding::survey(&self.path, &options, why, &mut report, &mut watch)?;
                 self.check_source(source.as_deref(), rebuilding.catalog())?;
                 report.outcome = RepairOutcome::Planned;
             }
@@ -138,6 +150,28 @@ impl Repair {
     /// [`Error::ForeignCheckpoint`] if it is to be repaired from a copy of another store. If a later release wrote it,
     /// a comparator is missing among the options, or the disk refuses: then it can be run again.
     pub fn run(&self) -> Result<RepairReport, Error> {
+        self.run_watched(|_| {})
+    }
+
+    /// As [`run`](Self::run), and says how far it is in each pass over the store: there may be some, and each begins
+    /// from nothing.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("store");
+    /// let db = resilver::Db::open(&path)?;
+    /// db.put(b"key", b"value")?;
+    /// db.flush()?;
+    /// db.close()?;
+    /// let mut seen = resilver::Progress::default();
+    /// resilver::Repair::new(&path, resilver::Options::new()).run_watched(|progress| seen = progress)?;
+    /// assert!(seen.bytes_total > 0 && seen.bytes_done == seen.bytes_total);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn run_watched(&self, mut watch: impl FnMut(Progress)) -> Result<RepairReport, Error> {
         let (source, options) = self.source()?;
         let mut report = RepairReport::default();
         self.manifest()?.ok();
@@ -149,11 +183,11 @@ impl Repair {
                 catalog
             }
             Err(why) => {
-                let rebuilding = Rebuilding::survey(&self.path, &options, &why, &mut report)?;
+                let rebuilding = Rebuilding::survey(&self.path, &options, why, &mut report, &mut watch)?;
                 self.check_source(source.as_deref(), rebuilding.catalog())?;
                 rebuilding.run(&self.path, &options)?;
                 report.outcome = RepairOutcome::Repaired;
-                self.manifest()?.map_err(lsm_core::Error::from)?
+                self.recovered().map_err(lsm_core::Error::from)?
             }
         };
         if let Some(source) = &source {
@@ -165,15 +199,15 @@ impl Repair {
         drop(held);
         // What a crash left of a manifest goes with the second generation after it, so once may not be enough.
         for _ in 0..MENDS_MAX {
-            let catalog = self.manifest()?.map_err(lsm_core::Error::from)?;
-            let verified = verifying::verify(&self.path, &options, |_| {})?;
+            let catalog = self.recovered().map_err(lsm_core::Error::from)?;
+            let verified = verifying::verify(&self.path, &options, &mut watch)?;
             report.log_losses = verified.log_losses.clone();
             report.losses = self.losses(&catalog, &verified)?;
             let is_log_refused = !report.log_losses.is_empty() && self.losses == Losses::Stay;
             if is_log_refused || !self.has_work(&verified, &report) {
                 break;
             }
-            self.mend(options.clone(), source.as_deref(), &mut report)?;
+            self.mend(options.clone(), source.as_deref(), &mut report, &mut watch)?;
             report.outcome = RepairOutcome::Repaired;
         }
         Ok(report)
@@ -201,37 +235,28 @@ impl Repair {
         verified.count(PageState::Correctable) > 0 || goes_away || (self.from.is_some() && is_lost)
     }
 
-    /// The catalog, or why there is none.
-    fn manifest(&self) -> Result<Result<Arc<Catalog>, ManifestError>, Error> {
-        let read = Recovered::read(&self.options.fs, &self.path, &self.options.orders);
-        match read {
-            Ok(recovered) => {
-                let catalog = recovered.catalog().clone();
+    /// The catalog, or why it is to be made anew.
+    fn manifest(&self) -> Result<Result<Arc<Catalog>, WhyRebuilt>, Error> {
+        let why = match self.recovered() {
+            Ok(catalog) => {
                 let ground = rebuilding::ground(&self.path, &self.options, Vec::new());
                 let is_outdated = is_outdated(&ground, &catalog, &self.gone(&catalog)?)?;
-                Ok(if is_outdated {
-                    Err(ManifestError::Outdated { dir: self.path.clone() })
-                } else {
-                    Ok(catalog)
-                })
+                return Ok(if is_outdated { Err(WhyRebuilt::Outdated) } else { Ok(catalog) });
             }
-            Err(
-                why @ (ManifestError::EditLost { .. }
-                | ManifestError::GenerationLost { .. }
-                | ManifestError::Contradiction { .. }
-                | ManifestError::Catalog(
-                    CatalogError::NoTree { .. } | CatalogError::TreeTaken { .. } | CatalogError::Version(_),
-                )),
-            ) => Ok(Err(why)),
-            Err(why @ (ManifestError::NotAStore { .. } | ManifestError::Unfinished { .. })) => {
-                if self.holds_anything()? {
-                    Ok(Err(why))
-                } else {
-                    Err(Error::NotAStore { path: self.path.clone() })
-                }
+            Err(why) => why,
+        };
+        match WhyRebuilt::of(&why) {
+            Some(WhyRebuilt::Missing | WhyRebuilt::Unfinished) if !self.holds_anything()? => {
+                Err(Error::NotAStore { path: self.path.clone() })
             }
-            Err(error) => Err(lsm_core::Error::from(error).into()),
+            Some(why) => Ok(Err(why)),
+            None => Err(lsm_core::Error::from(why).into()),
         }
+    }
+
+    fn recovered(&self) -> Result<Arc<Catalog>, ManifestError> {
+        let recovered = Recovered::read(&self.options.fs, &self.path, &self.options.orders)?;
+        Ok(recovered.catalog().clone())
     }
 
     /// What the catalog names and is not there.
@@ -278,11 +303,12 @@ impl Repair {
         options: Options,
         source: Option<&CheckpointSource>,
         report: &mut RepairReport,
+        watch: &mut dyn FnMut(Progress),
     ) -> Result<(), Error> {
         let log_loss = if self.losses == Losses::GoAway { LogLoss::Accept } else { LogLoss::Refuse };
         let options = options.creation(Creation::Never).background(Background::Inline);
         let db = options.clone().auto_heal(AutoHeal::On).log_loss(log_loss).open(&self.path)?;
-        db.scrub(&PatrolOptions::new(), &ScrubControl::new())?;
+        scrub(&db, watch)?;
         let healed = db.heal(HealMode::InPlace)?;
         report.healed_pages +=
             healed.files.iter().map(|file| pages_healed(&file.healed.outcome)).sum::<u64>();
@@ -299,6 +325,21 @@ impl Repair {
         report.losses = db.losses()?;
         db.close()
     }
+}
+
+/// Scrubs, and says how far it is.
+fn scrub(db: &Db, watch: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+    let control = ScrubControl::new();
+    std::thread::scope(|scope| {
+        let scrubbing = scope.spawn(|| db.scrub(&PatrolOptions::new(), &control));
+        while !scrubbing.is_finished() {
+            let ScrubProgress { bytes_done, bytes_total, .. } = control.progress();
+            watch(Progress { bytes_done, bytes_total });
+            std::thread::sleep(TICK);
+        }
+        scrubbing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    Ok(())
 }
 
 /// Brings tables back whose files are gone, and that the checkpoint has.

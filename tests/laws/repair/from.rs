@@ -124,6 +124,98 @@ fn a_range_comes_back_as_of_the_checkpoint_and_what_is_newer_stays() {
     assert_eq!(repair_from(&disk).outcome, resilver::RepairOutcome::Untouched);
 }
 
+/// Writes all keys into a table of its own, which this is.
+fn flush_all(db: &Db, disk: &MemFs, value: u8) -> std::path::PathBuf {
+    put_all(db, 0..KEYS, value);
+    let before = tables(disk);
+    db.flush().unwrap();
+    let len = |path: &std::path::PathBuf| disk.open(path, Access::ReadOnly).unwrap().len().unwrap();
+    tables(disk).into_iter().filter(|table| !before.contains(table)).max_by_key(len).unwrap()
+}
+
+#[test]
+fn of_ranges_that_overlap_each_key_comes_back_once_and_as_new_as_anything_has_it() {
+    let disk = MemFs::new();
+    let db = options(&disk).open(STORE).unwrap();
+    let first = flush_all(&db, &disk, 1);
+    db.checkpoint_copied("/copy").unwrap();
+    let hurt = [2, 3].map(|value| flush_all(&db, &disk, value));
+    db.close().unwrap();
+    assert!(tables(&disk).contains(&first) && hurt.iter().all(|table| tables(&disk).contains(table)));
+    lose_data(&disk, &hurt[0], 3);
+    lose_data(&disk, &hurt[1], 5);
+    let report = repair_from(&disk);
+    assert!(report.filled.len() > 1 && report.losses.is_empty(), "{report:?}");
+    let db = options(&disk).open(STORE).unwrap();
+    assert_eq!(db.losses().unwrap(), []);
+    let mut seen = [0; 4];
+    for number in 0..KEYS {
+        let found = db.get(&key(number)).unwrap().map(|value| value[0]);
+        seen[usize::from(found.unwrap_or(0))] += 1;
+    }
+    assert!(seen[0] == 0 && seen[1..].iter().all(|&keys| keys > 20), "{seen:?}");
+}
+
+#[test]
+fn a_checkpoint_that_was_written_to_and_has_no_table_of_its_own_yet_misses_a_destroyed_one() {
+    let disk = MemFs::new();
+    let db = options(&disk).open("/parent").unwrap();
+    for value in [1, 2] {
+        put_all(&db, 0..KEYS, value);
+        db.flush().unwrap();
+    }
+    db.checkpoint_copied(STORE).unwrap();
+    db.close().unwrap();
+    let before = tables(&disk);
+    let db = options(&disk).open(STORE).unwrap();
+    db.put(b"later", b"later").unwrap();
+    db.close().unwrap();
+    assert_eq!(tables(&disk), before, "it has no table of its own");
+    super::world::lose_manifest(&disk);
+    let file = disk.open(&before[0], Access::ReadWrite).unwrap();
+    file.write_at(FileOffset::ZERO, &vec![0xA5; file.len().unwrap().get() as usize]).unwrap();
+    let report = Repair::new(STORE, options(&disk)).run().unwrap();
+    assert!(report.losses.iter().any(|loss| loss.holds(&key(0))), "{report:?}");
+}
+
+#[test]
+fn what_a_store_became_later_says_nothing_of_one_that_was_made_of_its_checkpoint() {
+    let disk = MemFs::new();
+    let parent = options(&disk).open("/parent").unwrap();
+    let space = parent.keyspace("space").unwrap();
+    space.put(b"kept", b"of old").unwrap();
+    put_all(&parent, 0..KEYS, 1);
+    parent.flush().unwrap();
+    parent.checkpoint_copied(STORE).unwrap();
+    let db = options(&disk).open(STORE).unwrap();
+    put_all(&db, 0..2, 2);
+    db.flush().unwrap();
+    put_all(&db, 2..4, 3);
+    db.close().unwrap();
+    let own = tables(&disk).len();
+    parent.drop_keyspace(&space).unwrap();
+    for value in 4..8 {
+        put_all(&parent, 0..KEYS, value);
+        parent.flush().unwrap();
+    }
+    parent.close().unwrap();
+    for entry in disk.list(Path::new("/parent")).unwrap() {
+        let (from, to) = (Path::new("/parent").join(&entry.name), Path::new(STORE).join(&entry.name));
+        if to.extension().is_some_and(|end| end == "table") && disk.open(&to, Access::ReadOnly).is_err() {
+            disk.copy(&from, &to).unwrap();
+        }
+    }
+    assert!(tables(&disk).len() > own, "nothing of the other branch");
+    super::world::lose_manifest(&disk);
+    let report = Repair::new(STORE, options(&disk)).run().unwrap();
+    assert!(!report.is_loss(), "{report:?}");
+    let db = options(&disk).open(STORE).unwrap();
+    let kept = db.find_keyspace("space").unwrap().get(b"kept").unwrap();
+    assert_eq!(kept.as_deref(), Some(&b"of old"[..]), "{report:?}");
+    db.close().unwrap();
+    check(&disk, |number| Some([2, 2, 3, 3, 1][number.min(4) as usize]));
+}
+
 #[test]
 fn a_checkpoint_of_another_store_is_refused_and_nothing_is_changed() {
     let disk = MemFs::new();

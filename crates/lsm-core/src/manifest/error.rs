@@ -32,16 +32,6 @@ pub enum ManifestError {
         /// Which directory.
         dir: PathBuf,
     },
-    /// It can be read, and is older than the tables.
-    #[error(
-        "the manifest in {} is older than the tables there: what it names is gone, and newer ones tell that they took \
-         its place; run `resilver repair`",
-        dir.display()
-    )]
-    Outdated {
-        /// Which directory.
-        dir: PathBuf,
-    },
     /// A store is to be created where there is one.
     #[error("{} holds a store already; open it, or name another directory", dir.display())]
     AlreadyThere {

@@ -56,6 +56,27 @@ impl TableFate {
     pub const fn is_living(self) -> bool {
         matches!(self, Self::Living)
     }
+
+    /// Whether it is the store's table of the number that it bears.
+    pub(super) const fn is_of_its_number(self) -> bool {
+        matches!(self, Self::Living | Self::Replaced | Self::Unfinished | Self::Dropped)
+    }
+}
+
+impl std::fmt::Display for TableFate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Living => "it is one of the store's tables",
+            Self::Replaced => "others took its place; it may hold what was deleted since",
+            Self::Unfinished => "a compaction that was cut short left it; its inputs are all there",
+            Self::Dropped => "its keyspace was dropped",
+            Self::Foreign => "it is of another store",
+            Self::OtherBranch => "it is of another store made from the same checkpoint",
+            Self::Misnamed => "it is a copy under the number of another table",
+            Self::Nameless => "it does not say whose it is",
+            Self::Unreadable => "too little is left to tell what it is",
+        })
+    }
 }
 
 /// Who the store is.
@@ -93,15 +114,12 @@ impl Told {
     }
 }
 
-/// What became of each table that does not stand aside, by its number.
-pub(super) fn fates(
-    identity: Identity,
-    all: &[Witnessed<'_>],
-    relics: &Relics,
-) -> BTreeMap<FileId, TableFate> {
+/// Says of a table what sets it apart from the store's own, if anything does. A store that was made from another has
+/// what that had before.
+fn strangers(identity: Identity, all: &[Witnessed<'_>]) -> impl Fn(&Found) -> Option<TableFate> {
     let own_from = all.iter().filter(|one| one.found.pedigree.store == identity.store);
     let own_from = own_from.map(|one| one.found.pedigree.file).min();
-    let stranger = |found: &Found| {
+    move |found: &Found| {
         let pedigree = &found.pedigree;
         if pedigree.origin != identity.origin {
             Some(TableFate::Foreign)
@@ -110,8 +128,22 @@ pub(super) fn fates(
         } else {
             (pedigree.file != found.meta.id).then_some(TableFate::Misnamed)
         }
-    };
-    let own: Vec<_> = all.iter().filter(|one| stranger(one.found).is_none()).collect();
+    }
+}
+
+/// The store's own tables.
+pub(super) fn own<'a>(identity: Identity, all: &'a [Witnessed<'a>]) -> Vec<&'a Witnessed<'a>> {
+    let stranger = strangers(identity, all);
+    all.iter().filter(|one| stranger(one.found).is_none()).collect()
+}
+
+/// What became of each table that does not stand aside, by its number.
+pub(super) fn fates(
+    identity: Identity,
+    all: &[Witnessed<'_>],
+    relics: &Relics,
+) -> BTreeMap<FileId, TableFate> {
+    let (stranger, own) = (strangers(identity, all), own(identity, all));
     let dead = dead_by_kin(&own);
     let dropped = dropped(&own, relics);
     let there = all.iter().filter(|one| !one.is_aside);
@@ -198,7 +230,7 @@ pub(super) fn tree_of(
     table: FileId,
     named: Option<TreeId>,
 ) -> Option<TreeId> {
-    let own: Vec<_> = all.iter().filter(|one| one.found.pedigree.store == identity.store).collect();
+    let own = own(identity, all);
     let told = last_told(&own);
     if told.iter().any(|living| living.is_over(table)) {
         return None;

@@ -14,7 +14,7 @@ use sst_format::{RangeKind, SeqNo};
 
 use super::found::Found;
 use crate::{
-    Error, FileId,
+    Error, FileId, TableMeta,
     block_cache::Fill,
     entry_cursor::EntryCursor as _,
     key_span::{Side, Span},
@@ -33,15 +33,20 @@ pub(super) struct Ordered {
     pub(super) lost: Vec<TableLoss>,
 }
 
-/// Orders the tables of one tree.
+/// Orders the tables of one tree. Each is read from its first entry to its last, and then told to `read`.
 ///
 /// # Errors
 /// If the disk refuses, or a table needs a newer release.
-pub(super) fn order(env: &Arc<ReadEnv>, tables: &[&Found]) -> Result<Ordered, Error> {
+pub(super) fn order(
+    env: &Arc<ReadEnv>,
+    tables: &[&Found],
+    read: &mut dyn FnMut(&TableMeta),
+) -> Result<Ordered, Error> {
     let mut comparing = Comparing { env, tables, newer: BTreeSet::new(), unknown: BTreeSet::new() };
     let mut gaps = Vec::new();
-    for at in 0..tables.len() {
+    for (at, table) in tables.iter().enumerate() {
         gaps.push(comparing.gaps(at)?);
+        read(&table.meta);
     }
     comparing.compare_all()?;
     let Comparing { newer, unknown, .. } = comparing;

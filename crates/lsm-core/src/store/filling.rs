@@ -41,18 +41,17 @@ pub struct FillRange {
 pub type Fill = BTreeMap<Bytes, (SeqNo, Bytes)>;
 
 impl Store {
-    /// Puts on top of a tree, which has no memtables, what `fill` and the tree's own tables still have of these ranges.
-    /// Says how many keys came from `fill`.
+    /// Puts on top of a tree, which has no memtables, what `fill` and the tree's own tables still have of these ranges,
+    /// which may overlap.
     ///
     /// # Errors
     /// If there is no such tree, or the disk refuses; then nothing is changed.
-    pub fn fill(&self, tree: TreeId, ranges: &[FillRange], mut fill: Fill) -> Result<u64, Error> {
+    pub fn fill(&self, tree: TreeId, ranges: &[FillRange], mut fill: Fill) -> Result<(), Error> {
         let tree = self.tree(tree)?;
         let _term = self.begin_term();
         let deletes = self.range_deletes(&tree)?;
-        let mut came = fill.len() as u64;
         for range in ranges {
-            came -= self.overlay(&tree, range, &deletes, &mut fill)?;
+            self.overlay(&tree, range, &deletes, &mut fill)?;
         }
         let order = tree.order();
         let mut sorted: Vec<_> = fill.into_iter().collect();
@@ -60,21 +59,21 @@ impl Store {
         if !sorted.is_empty() {
             self.write_on_top(&tree, &sorted)?;
         }
-        Ok(came)
+        Ok(())
     }
 
-    /// Lets what the tree's tables show of a range stand where it is newer; says how many keys that took from `fill`.
+    /// Lets what the tree's tables show of a range stand where it is newer. What another range let stand already, stays.
     fn overlay(
         &self,
         tree: &Tree,
         range: &FillRange,
         deletes: &[RangeEntry],
         fill: &mut Fill,
-    ) -> Result<u64, Error> {
+    ) -> Result<(), Error> {
         let (order, version) = (tree.order(), tree.view().version.clone());
         let everything = KeyBounds::closed("", [u8::MAX].repeat(usize::from(u16::MAX)));
         let Some(span) = Span::of_bounds(&everything).within(&order, &range.lower, &range.upper) else {
-            return Ok(0);
+            return Ok(());
         };
         let (reader, log) = (tree.view().reader.clone(), LossLog::default());
         let runs = version.all_runs().map(|(_, run)| {
@@ -84,15 +83,13 @@ impl Store {
         let mut cursor = MergeCursor::new(order.clone(), runs.collect());
         let newest = if span.start.side == Side::Before { SeqNo::MAX } else { SeqNo::new(0) };
         cursor.seek(&span.start.key, newest)?;
-        let mut taken = 0;
         let mut last: Option<Bytes> = None;
         while let Some(entry) = cursor.entry().filter(|entry| !span.end.is_passed_by(&order, entry.key)) {
             // The newest version of a key comes first.
             if last.as_deref() != Some(entry.key) {
                 let key = Bytes::copy_from_slice(entry.key);
-                let ours = fill.get(&key).is_some_and(|(seq, _)| *seq > entry.seq);
-                if !ours {
-                    taken += u64::from(fill.remove(&key).is_some());
+                if fill.get(&key).is_none_or(|(seq, _)| *seq < entry.seq) {
+                    fill.remove(&key);
                     if entry.kind == EntryKind::Put && entry.seq <= range.upto {
                         fill.insert(key.clone(), (entry.seq, Bytes::copy_from_slice(entry.value)));
                     }
@@ -105,7 +102,7 @@ impl Store {
             deletes.iter().any(|delete| delete.seq_high > seq && delete.holds(&order, key))
         };
         fill.retain(|key, (seq, _)| !(span.contains(&order, key) && is_deleted(key, *seq)));
-        Ok(taken)
+        Ok(())
     }
 
     fn range_deletes(&self, tree: &Tree) -> Result<Vec<RangeEntry>, Error> {

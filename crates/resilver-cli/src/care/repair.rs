@@ -8,11 +8,12 @@ use resilver::{
 };
 use serde_json::{Value, json};
 
-use super::verify::shown;
+use super::{passes::Passes, verify::shown};
 use crate::{
     access::Store,
     failure::Failure,
     report::{Exit, Report},
+    voice::Voice,
 };
 
 #[derive(Args, Debug)]
@@ -30,7 +31,7 @@ pub(crate) struct RepairOptions {
     dry_run: bool,
 }
 
-pub(crate) fn repair(store: &Store, options: &RepairOptions) -> Result<Report, Failure> {
+pub(crate) fn repair(store: &Store, options: &RepairOptions, voice: &Voice) -> Result<Report, Failure> {
     let dir = match &options.dir {
         Some(dir) => dir.as_path(),
         None => store.path()?,
@@ -42,7 +43,11 @@ pub(crate) fn repair(store: &Store, options: &RepairOptions) -> Result<Report, F
     if options.accept_loss {
         repair = repair.accept_loss();
     }
-    let report = if options.dry_run { repair.plan() } else { repair.run() }?;
+    let mut passes = Passes::new("repairing", voice);
+    let watch = |progress| passes.tell(progress);
+    let done = if options.dry_run { repair.plan_watched(watch) } else { repair.run_watched(watch) };
+    passes.end();
+    let report = done?;
     let exit = match (report.is_loss(), report.outcome) {
         (true, _) => Exit::Lost,
         (false, RepairOutcome::Untouched) => Exit::Fine,
@@ -79,6 +84,9 @@ fn text(dir: &str, report: &RepairReport) -> String {
             .numbers
             .map_or(String::new(), |(first, next)| format!(", writes {first} to {}", next.max(1) - 1));
         let _ = writeln!(text, "  log {}: {}{numbers}", part.file, told(part.fate));
+    }
+    for renamed in &report.renamed {
+        let _ = writeln!(text, "  {} bears another's name and becomes {}", renamed.from, renamed.to);
     }
     for aside in &report.set_aside {
         let _ = writeln!(text, "  {} goes into quarantine: {}", aside.file, aside.why);
@@ -151,7 +159,7 @@ fn told_keys(lower: &Bound<impl AsRef<[u8]>>, upper: &Bound<impl AsRef<[u8]>>) -
 
 fn json(report: &RepairReport) -> Value {
     let why = match &report.manifest {
-        ManifestState::Rebuilt { why } => Some(why),
+        ManifestState::Rebuilt { why } => Some(why.to_string()),
         ManifestState::Sound => None,
     };
     let keyspaces = report.keyspaces.iter().map(|space| {
@@ -164,6 +172,7 @@ fn json(report: &RepairReport) -> Value {
         json!({ "file": &*part.file, "fate": told(part.fate), "first": part.numbers.map(|(first, _)| first),
                 "next": part.numbers.map(|(_, next)| next) })
     });
+    let renamed = report.renamed.iter().map(|file| json!({ "from": &*file.from, "to": &*file.to }));
     let aside =
         report.set_aside.iter().map(|aside| json!({ "file": &*aside.file, "why": aside.why.to_string() }));
     let filled = report.filled.iter().map(|filled| {
@@ -189,7 +198,7 @@ fn json(report: &RepairReport) -> Value {
         },
         "rebuilt": why.is_some(), "why": why,
         "keyspaces": keyspaces.collect::<Vec<_>>(), "log": log.collect::<Vec<_>>(),
-        "set_aside": aside.collect::<Vec<_>>(), "healed_pages": report.healed_pages,
+        "renamed": renamed.collect::<Vec<_>>(), "set_aside": aside.collect::<Vec<_>>(), "healed_pages": report.healed_pages,
         "restored": report.restored.iter().map(|file| &**file).collect::<Vec<_>>(),
         "filled": filled.collect::<Vec<_>>(), "lost": losses(&report.losses),
         "accepted": losses(&report.accepted),

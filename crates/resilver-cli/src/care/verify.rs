@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path, sync::Arc};
 use resilver::{BadPage, Options, PageState, Verified};
 use serde_json::{Value, json};
 
+use super::passes::Passes;
 use crate::{
     failure::Failure,
     report::{Exit, Report},
@@ -20,17 +21,10 @@ pub(crate) fn verify(dir: &Path, voice: &Voice) -> Result<Report, Failure> {
 
 /// Looks at every page of the store at `dir`, with progress on a terminal.
 pub(crate) fn verify_store(dir: &Path, options: &Options, voice: &Voice) -> Result<Verified, Failure> {
-    let mut bar = None;
-    let mut done = 0;
-    let verified = resilver::verify(dir, options, |progress| {
-        let bar = bar.get_or_insert_with(|| voice.progress("verifying", progress.bytes_total));
-        bar.add(progress.bytes_done - done);
-        done = progress.bytes_done;
-    })?;
-    if let Some(bar) = bar {
-        bar.finish();
-    }
-    Ok(verified)
+    let mut passes = Passes::new("verifying", voice);
+    let verified = resilver::verify(dir, options, |progress| passes.tell(progress));
+    passes.end();
+    Ok(verified?)
 }
 
 pub(crate) fn exit(verified: &Verified) -> Exit {

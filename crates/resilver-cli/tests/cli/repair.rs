@@ -1,5 +1,7 @@
 //! `repair`: a store without its manifest, or with losses, from outside.
 
+use std::path::PathBuf;
+
 use crate::{
     care::{file, store},
     stage::Stage,
@@ -11,14 +13,15 @@ fn dump(stage: &Stage) -> Vec<u8> {
     output.stdout
 }
 
+fn manifest_files(stage: &Stage) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(stage.path("s")).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path());
+    let is_of_it = |name: &str| name.starts_with("MANIFEST") || name.starts_with("SNAPSHOT");
+    files.filter(|file| is_of_it(file.file_name().unwrap().to_str().unwrap())).collect()
+}
+
 fn lose_manifest(stage: &Stage) {
-    for entry in std::fs::read_dir(stage.path("s")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if name.starts_with("MANIFEST") || name.starts_with("SNAPSHOT") {
-            std::fs::remove_file(path).unwrap();
-        }
-    }
+    manifest_files(stage).into_iter().for_each(|file| std::fs::remove_file(file).unwrap());
 }
 
 #[test]
@@ -31,9 +34,28 @@ fn a_store_without_a_manifest_is_whole_again_and_a_second_repair_has_nothing_to_
     let output = stage.output(&["repair", "s"]);
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(told.contains("repaired, and nothing is lost") && told.contains("keyspace default"), "{told}");
+    assert!(told.contains("\nthe manifest is made anew of the tables: there is none\n"), "{told}");
+    assert!(output.stderr.is_empty(), "there is no terminal to show progress on");
     let again = stage.expect(0, &["repair", "s"]).json;
     assert_eq!(again["outcome"], "untouched", "{again:#}");
     assert!(before == dump(&stage));
+}
+
+#[test]
+fn a_manifest_that_is_older_than_the_tables_is_called_so_and_nobody_is_sent_to_repair_again() {
+    let stage = store();
+    let old: Vec<_> =
+        manifest_files(&stage).into_iter().map(|file| (std::fs::read(&file).unwrap(), file)).collect();
+    let churned = stage.feed(&["drill", "apply", "s", "--opts", "memtable=64K"], "K\nP key x\nC\nK\n");
+    assert_eq!(churned.code, 0, "{churned:?}");
+    lose_manifest(&stage);
+    for (bytes, file) in old {
+        std::fs::write(file, bytes).unwrap();
+    }
+    let output = stage.output(&["repair", "s"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let reason = told.lines().find(|line| line.starts_with("the manifest is made anew")).unwrap();
+    assert!(reason.contains("it is older than they are") && !reason.contains("run `"), "{told}");
 }
 
 #[test]

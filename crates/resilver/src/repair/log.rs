@@ -3,7 +3,11 @@
 //! Nothing is written here. Invariant: every segment of the store that holds a change which no table has counts, and
 //! one that holds such changes and cannot be read is named, so that the loss is told by the log itself.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use lsm_core::{BatchView, LogSeen, Rebuild, SegmentRef, TreeId};
 use lsm_io::{EntryKind, Fs};
@@ -19,6 +23,8 @@ use crate::{Error, Options, journal::record_of, system::is_own_key};
 /// The segments in a directory.
 pub(super) struct Logs {
     segments: BTreeMap<SegmentNo, Told>,
+    /// Segments under numbers that are not theirs, with what they are.
+    astray: BTreeMap<SegmentNo, Inspected>,
 }
 
 /// What a file with the name of a segment turned out to be.
@@ -47,7 +53,7 @@ pub(super) enum IsOwn {
 
 /// Looks at every segment in a directory.
 pub(super) fn look(fs: &Arc<dyn Fs>, dir: &Path) -> Result<Logs, Error> {
-    let mut segments = BTreeMap::new();
+    let (mut segments, mut astray) = (BTreeMap::new(), BTreeMap::new());
     for entry in fs.list(dir)?.iter().filter(|entry| entry.kind == EntryKind::File) {
         let Some(number) = SegmentNo::of_file(&entry.name) else { continue };
         let path = dir.join(&entry.name);
@@ -60,27 +66,43 @@ pub(super) fn look(fs: &Arc<dyn Fs>, dir: &Path) -> Result<Logs, Error> {
                 return Err(lsm_wal::RecoveryError::Newer { segment: number }.into());
             }
             Err(InspectError::Io(cause)) => return Err(cause.into()),
-            Ok(_) | Err(_) => {
+            told => {
+                if let Some(found) = told.ok().filter(|found| found.header.is_some()) {
+                    astray.insert(number, found);
+                }
                 let len = fs.open(&path, lsm_io::Access::ReadOnly)?.len()?.get();
                 Told::Unreadable { len }
             }
         };
         segments.insert(number, told);
     }
-    Ok(Logs { segments })
+    Ok(Logs { segments, astray })
 }
 
 impl Logs {
     /// Whose logs there are, and from which number on.
     pub(super) fn stores(&self) -> Vec<LogSeen> {
         let mut stores = BTreeMap::<[u8; 16], LogSeen>::new();
-        for header in self.segments.values().filter_map(|told| told.header()) {
+        let astray = self.astray.values().filter_map(|found| found.header);
+        for header in self.segments.values().filter_map(|told| told.header()).chain(astray) {
             let first = SeqNo::new(header.first.get());
             let seen =
                 stores.entry(header.store.to_bytes()).or_insert(LogSeen { store: header.store, first });
             seen.first = seen.first.min(first);
         }
         stores.into_values().collect()
+    }
+
+    /// Segments of a store under numbers that are not theirs, while no file bears theirs and is right: where each
+    /// stands, and where it belongs.
+    pub(super) fn misnamed(&self, store: Uid) -> Vec<(SegmentNo, SegmentNo)> {
+        let right =
+            self.segments.iter().filter(|(_, told)| told.header().is_some_and(|of| of.store == store));
+        let mut taken: BTreeSet<SegmentNo> = right.map(|(number, _)| *number).collect();
+        let own = |found: &Inspected| found.header.is_some_and(|header| header.store == store);
+        let astray = self.astray.iter().filter(|(_, found)| own(found));
+        let astray = astray.filter(|(_, found)| taken.insert(found.record.number));
+        astray.map(|(number, found)| (*number, found.record.number)).collect()
     }
 
     /// What of the log counts for a store whose tables are known.
@@ -97,7 +119,10 @@ impl Logs {
                 Told::Segment(found) => {
                     let numbers = found.held.numbers.map(|(first, next)| (first.get(), next.get()));
                     let is_own = found.header.is_some_and(|header| header.store == store);
-                    let is_spent = numbers.is_some_and(|(_, next)| next <= flushed.saturating_add(1));
+                    // Its end may be gone; then the one that follows says how far it went.
+                    let follower = self.follower_of(&found.record).map_or(0, |follower| follower.first.get());
+                    let is_spent =
+                        numbers.is_some_and(|(_, next)| next.max(follower) <= flushed.saturating_add(1));
                     let fate = match (is_own, is_spent && !self.is_last(number, store)) {
                         (false, _) => LogFate::Foreign,
                         (true, true) => LogFate::Spent,
@@ -111,6 +136,7 @@ impl Logs {
             }
             counted.parts.push(LogPart { file: number.file_name().into(), fate, numbers });
         }
+        counted.segments.extend(self.missed(store, rebuild.flushed_high().get()));
         let records: Vec<SegmentRecord> = counted.segments.iter().map(record_of).collect();
         let recovery = Recovery::scan(Whereabouts::new(options.fs.clone(), dir, store), &records)?;
         counted.losses = recovery.losses();
@@ -127,6 +153,25 @@ impl Logs {
             Ok::<(), Error>(())
         })?;
         Ok(counted)
+    }
+
+    /// What the segment says that came behind this one.
+    fn follower_of(&self, segment: &SegmentRecord) -> Option<lsm_wal::StatedHeader> {
+        let follows = |header: &lsm_wal::StatedHeader| {
+            header.predecessor.is_some_and(|(number, uid, _)| (number, uid) == (segment.number, segment.uid))
+        };
+        self.segments.values().filter_map(Told::header).find(follows)
+    }
+
+    /// The segment before the oldest that is there, if its file is gone and the last write before that is in no table:
+    /// a segment goes once each of its writes is in one.
+    fn missed(&self, store: Uid, flushed: u64) -> Option<SegmentRef> {
+        let own = self.segments.values().filter_map(|told| told.header());
+        let oldest = own.filter(|header| header.store == store).min_by_key(|header| header.generation)?;
+        let (number, uid, _) =
+            oldest.predecessor.filter(|(number, ..)| !self.segments.contains_key(number))?;
+        let is_missed = oldest.first.get() > flushed.saturating_add(1);
+        is_missed.then_some(SegmentRef { number: number.get(), uid, extent_pages: lsm_wal::EXTENT_PAGES_MIN })
     }
 
     /// Whether no later segment of the store follows: where it goes on.

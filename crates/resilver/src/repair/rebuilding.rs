@@ -9,16 +9,17 @@ use std::{
     sync::Arc,
 };
 
-use lsm_core::{
-    Catalog, LogSeen, Manifest, ManifestError, Rebuild, RebuildGround, TableFate, TreeId, is_manifest_file,
-};
+use lsm_core::{Catalog, LogSeen, Manifest, Rebuild, RebuildGround, TreeId, is_manifest_file};
 use lsm_io::{EpochWorker, Fs, IoError, Limits};
 
 use super::{
-    log::{self, Counted, IsOwn},
-    report::{LogFate, ManifestState, RepairReport, RepairedKeyspace, SetAside, WhyAside},
+    log::{self, Counted, IsOwn, Logs},
+    names::{Names, RightNames},
+    report::{LogFate, ManifestState, RepairReport, RepairedKeyspace, SetAside, WhyAside, WhyRebuilt},
 };
-use crate::{Error, LostKeys, Options, db::DEFAULT_KEYSPACE, opening::random, system::SYSTEM_KEYSPACE};
+use crate::{
+    Error, LostKeys, Options, Progress, db::DEFAULT_KEYSPACE, opening::random, system::SYSTEM_KEYSPACE,
+};
 
 /// Where files go that do not count.
 const QUARANTINE: &str = "quarantine";
@@ -26,8 +27,11 @@ const QUARANTINE: &str = "quarantine";
 /// A manifest that is to be made anew.
 pub(super) struct Rebuilding {
     rebuild: Rebuild,
+    logs: Logs,
     counted: Counted,
     aside: Vec<PathBuf>,
+    /// Files that bear each other's names, and what shows them under their own.
+    names: Option<(Names, Arc<RightNames>)>,
 }
 
 /// What a manifest is made anew of.
@@ -48,12 +52,28 @@ impl Rebuilding {
     pub(super) fn survey(
         path: &Path,
         options: &Options,
-        why: &ManifestError,
+        why: WhyRebuilt,
         report: &mut RepairReport,
+        watch: &mut dyn FnMut(Progress),
     ) -> Result<Self, Error> {
+        let found = Self::find(path, options, watch)?;
+        report.manifest = ManifestState::Rebuilt { why };
+        let listed = options.fs.list(path)?;
+        let Some(names) = Names::of(&found.rebuild, &found.logs, &listed) else {
+            return found.tell(path, options, report);
+        };
+        report.renamed = names.told();
+        let shown = Arc::new(RightNames::new(&options.fs, path, &names));
+        let options = Options { fs: shown.clone(), ..options.clone() };
+        let found = Self { names: Some((names, shown)), ..Self::find(path, &options, watch)? };
+        found.tell(path, &options, report)
+    }
+
+    fn find(path: &Path, options: &Options, watch: &mut dyn FnMut(Progress)) -> Result<Self, Error> {
         let logs = log::look(&options.fs, path)?;
         let ground = ground(path, options, logs.stores());
-        let mut rebuild = Rebuild::survey(&ground)?;
+        let mut tell = |bytes_done, bytes_total| watch(Progress { bytes_done, bytes_total });
+        let mut rebuild = Rebuild::survey(&ground, &mut tell)?;
         let counted = logs.count(path, options, &rebuild)?;
         for (tree, is_own) in &counted.trees {
             let own = (*is_own == IsOwn::Maybe).then(|| SYSTEM_KEYSPACE.into());
@@ -61,9 +81,7 @@ impl Rebuilding {
         }
         rebuild.ensure_tree(&DEFAULT_KEYSPACE.into());
         rebuild.set_segments(counted.segments.iter().copied());
-        report.manifest = ManifestState::Rebuilt { why: why.to_string() };
-        let rebuilding = Self { aside: Vec::new(), rebuild, counted };
-        rebuilding.tell(path, options, report)
+        Ok(Self { aside: Vec::new(), names: None, rebuild, logs, counted })
     }
 
     fn tell(mut self, path: &Path, options: &Options, report: &mut RepairReport) -> Result<Self, Error> {
@@ -87,9 +105,8 @@ impl Rebuilding {
             }
         }
         let mut aside = Vec::new();
-        let tables = self.rebuild.tables().iter();
-        for table in tables.filter_map(|table| Some((table.path.clone(), why_aside(table.fate)?))) {
-            aside.push(table);
+        for table in self.rebuild.tables().iter().filter(|table| !table.fate.is_living()) {
+            aside.push((table.path.clone(), WhyAside::Table(table.fate)));
         }
         for part in self.counted.parts.iter().filter(|part| part.fate != LogFate::Replayed) {
             aside.push((path.join(&*part.file), WhyAside::Log));
@@ -112,12 +129,23 @@ impl Rebuilding {
         self.rebuild.catalog()
     }
 
-    /// Puts aside what does not count, and writes the new manifest.
+    /// Puts names right, puts aside what does not count, and writes the new manifest.
     pub(super) fn run(mut self, path: &Path, options: &Options) -> Result<(), Error> {
         let worker = Arc::new(EpochWorker::start(Limits::default())?);
         let fresh = random()?;
         let uids = std::cell::RefCell::new(vec![fresh]);
         let new_uid = || uids.borrow_mut().pop().or_else(|| random().ok()).unwrap_or(fresh);
+        if let Some((names, shown)) = &self.names {
+            // A manifest that could still be read would not know the names that files have meanwhile.
+            let is_of_manifest =
+                |file: &PathBuf| file.file_name().is_some_and(|name| is_manifest_file(name.as_ref()));
+            let (manifest, others) =
+                std::mem::take(&mut self.aside).into_iter().partition::<Vec<_>, _>(is_of_manifest);
+            set_aside(&options.fs, path, &manifest)?;
+            self.aside = others;
+            names.put_right(&options.fs, path)?;
+            shown.end();
+        }
         self.rebuild.write_doubts(&new_uid)?;
         set_aside(&options.fs, path, &self.aside)?;
         let catalog = self.rebuild.catalog().clone();
@@ -166,18 +194,4 @@ fn make_dir(fs: &Arc<dyn Fs>, dir: &Path, parent: &Path) -> Result<(), IoError> 
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         made => made.and_then(|()| fs.sync_dir(parent)),
     }
-}
-
-fn why_aside(fate: TableFate) -> Option<WhyAside> {
-    Some(match fate {
-        TableFate::Living => return None,
-        TableFate::Replaced => WhyAside::Replaced,
-        TableFate::Unfinished => WhyAside::Unfinished,
-        TableFate::Dropped => WhyAside::Dropped,
-        TableFate::Foreign => WhyAside::Foreign,
-        TableFate::OtherBranch => WhyAside::OtherBranch,
-        TableFate::Misnamed => WhyAside::Misnamed,
-        TableFate::Nameless => WhyAside::Nameless,
-        _ => WhyAside::Unreadable,
-    })
 }

@@ -3,6 +3,7 @@
 use std::{ops::Bound, sync::Arc};
 
 use bytes::Bytes;
+use lsm_core::{CatalogError, ManifestError, TableFate};
 
 use crate::LostKeys;
 
@@ -18,6 +19,8 @@ pub struct RepairReport {
     pub manifest: ManifestState,
     /// What the store holds, if its manifest was made anew.
     pub keyspaces: Vec<RepairedKeyspace>,
+    /// Files that bore the names of others and get their own back; what stood in the way gets one that was free.
+    pub renamed: Vec<Renamed>,
     /// Files that are kept in quarantine from now on.
     pub set_aside: Vec<SetAside>,
     /// The segments of the log, if the manifest was made anew; and those of other stores.
@@ -65,8 +68,55 @@ pub enum ManifestState {
     /// It could not be used, and is made anew of the tables.
     Rebuilt {
         /// Why it could not.
-        why: String,
+        why: WhyRebuilt,
     },
+}
+
+/// Why a manifest cannot be used and is made anew.
+///
+/// ```
+/// assert_eq!(resilver::WhyRebuilt::Missing.to_string(), "there is none");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhyRebuilt {
+    /// There is none.
+    Missing,
+    /// One was begun, and nothing was ever recorded in it.
+    Unfinished,
+    /// It can be read, and is older than the tables.
+    Outdated,
+    /// An edit that was durable cannot be read from either copy.
+    EditLost {
+        /// Which.
+        number: u64,
+    },
+    /// Too little is left of its last two generations.
+    GenerationLost,
+    /// What it says contradicts itself.
+    Contradiction {
+        /// What does not fit the rest.
+        field: &'static str,
+    },
+    /// An edit does not fit those before it.
+    Misfit,
+}
+
+impl WhyRebuilt {
+    /// Why a manifest is made anew that cannot be used for this reason; none if that would not do.
+    pub(super) const fn of(why: &ManifestError) -> Option<Self> {
+        Some(match why {
+            ManifestError::NotAStore { .. } => Self::Missing,
+            ManifestError::Unfinished { .. } => Self::Unfinished,
+            ManifestError::EditLost { number, .. } => Self::EditLost { number: *number },
+            ManifestError::GenerationLost { .. } => Self::GenerationLost,
+            ManifestError::Contradiction { field, .. } => Self::Contradiction { field },
+            ManifestError::Catalog(
+                CatalogError::NoTree { .. } | CatalogError::TreeTaken { .. } | CatalogError::Version(_),
+            ) => Self::Misfit,
+            _ => return None,
+        })
+    }
 }
 
 /// A keyspace as a rebuilt manifest names it.
@@ -84,6 +134,15 @@ pub struct RepairedKeyspace {
     pub flushed: u64,
 }
 
+/// A file that gets another name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// The one it had.
+    pub from: Arc<str>,
+    /// The one it gets.
+    pub to: Arc<str>,
+}
+
 /// A file that is kept in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
@@ -96,27 +155,14 @@ pub struct SetAside {
 /// Why a file does not count.
 ///
 /// ```
-/// assert!(resilver::WhyAside::Replaced.to_string().starts_with("others took its place"));
+/// use resilver::{TableFate, WhyAside};
+/// assert!(WhyAside::Table(TableFate::Replaced).to_string().starts_with("others took its place"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum WhyAside {
-    /// Others took its place; it may hold what was deleted since.
-    Replaced,
-    /// It is of a compaction that was cut short, whose inputs are all there.
-    Unfinished,
-    /// Its keyspace was dropped.
-    Dropped,
-    /// It is of another store.
-    Foreign,
-    /// It is of another store that was made from the same checkpoint.
-    OtherBranch,
-    /// It is a copy under the number of another table.
-    Misnamed,
-    /// It says nothing of whose it is.
-    Nameless,
-    /// Too little is left to tell what it is.
-    Unreadable,
+    /// It bears the name of a table, and none that lives: this is what became of it.
+    Table(TableFate),
     /// It is of the manifest that could not be used.
     OldManifest,
     /// It is of a log, and everything in it is in tables, or it is of another store.
@@ -188,19 +234,28 @@ impl RepairReport {
     }
 }
 
+impl std::fmt::Display for WhyRebuilt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is none"),
+            Self::Unfinished => f.write_str("one was begun, and nothing was ever recorded in it"),
+            Self::Outdated => f.write_str(
+                "it is older than they are: what it names is gone, and newer ones tell that they took its place",
+            ),
+            Self::EditLost { number } => write!(f, "edit {number} of it is lost in both copies"),
+            Self::GenerationLost => f.write_str("too little is left of its last two generations"),
+            Self::Contradiction { field } => write!(f, "it contradicts itself in its {field}"),
+            Self::Misfit => f.write_str("an edit of it does not fit those before"),
+        }
+    }
+}
+
 impl std::fmt::Display for WhyAside {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Replaced => "others took its place; it may hold what was deleted since",
-            Self::Unfinished => "a compaction that was cut short left it; its inputs are all there",
-            Self::Dropped => "its keyspace was dropped",
-            Self::Foreign => "it is of another store",
-            Self::OtherBranch => "it is of another store made from the same checkpoint",
-            Self::Misnamed => "it is a copy under the number of another table",
-            Self::Nameless => "it does not say whose it is",
-            Self::Unreadable => "too little is left to tell what it is",
-            Self::OldManifest => "it is of the manifest that could not be used",
-            Self::Log => "nothing in it is needed, or it is of another store",
-        })
+        match self {
+            Self::Table(fate) => fate.fmt(f),
+            Self::OldManifest => f.write_str("it is of the manifest that could not be used"),
+            Self::Log => f.write_str("nothing in it is needed, or it is of another store"),
+        }
     }
 }
