@@ -128,7 +128,7 @@ impl<'a> Find<'a> {
         let Some(cell) = found.map_err(|cause| ReadError::payload(at, BlockKind::Data, cause))? else {
             return Ok(None);
         };
-        let kind = EntryKind::parse(cell.tag).ok_or_else(|| ReadError::EntryKind { at, found: cell.tag })?;
+        let kind = EntryKind::parse(cell.tag).ok_or(ReadError::EntryKind { at, found: cell.tag })?;
         let (seq, value) = (SeqNo::new(cell.seq), cell.value(cells.cells()));
         Ok(Some(Entry { key: self.key, seq, kind, flags: cell.flags, value }))
     }
