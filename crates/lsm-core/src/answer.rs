@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use sst_format::{EntryKind, Found, KeyOrder, SeqNo};
 
-use crate::{Error, TreeId, loss::TableLoss};
+use crate::{Error, TreeId, loss::TableLoss, loss_index::LossIndex};
 
 /// A key's value, and when it was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(crate) struct Search<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) snapshot: SeqNo,
     deleted: Option<SeqNo>,
-    doubt: Option<TableLoss>,
+    doubt: Option<Box<TableLoss>>,
 }
 
 /// How a point read ends.
@@ -65,7 +65,9 @@ impl<'a> Search<'a> {
     /// Takes a range delete of a source.
     #[inline]
     pub(crate) fn delete(&mut self, at: Option<SeqNo>) {
-        self.deleted = self.deleted.max(at);
+        if at.is_some() {
+            self.deleted = self.deleted.max(at);
+        }
     }
 
     /// Takes a loss that was passed on the way; the one that reaches newest is what counts.
@@ -73,8 +75,15 @@ impl<'a> Search<'a> {
     pub(crate) fn doubt(&mut self, loss: &TableLoss) {
         let reaches_newer = self.doubt.as_ref().is_none_or(|known| known.lost.seq_high < loss.lost.seq_high);
         if reaches_newer && loss.obscures(self.order, self.key, self.snapshot, None) {
-            self.doubt = Some(loss.clone());
+            self.doubt = Some(Box::new(loss.clone()));
         }
+    }
+
+    /// Takes what a source has lost of the key.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn doubt_all(&mut self, losses: &LossIndex) {
+        losses.over(self.order, self.key).for_each(|loss| self.doubt(loss));
     }
 
     /// Whether older sources cannot change the answer.
@@ -93,12 +102,13 @@ impl<'a> Search<'a> {
     }
 
     /// The answer, if the newest entry is this one.
+    #[inline]
     fn found(&mut self, found: Found) -> Result<Option<Visible>, Error> {
-        let decisive = self.deleted.max(Some(found.seq));
-        if let Some(loss) = self.doubt.take().filter(|loss| loss.is_visible(self.snapshot, decisive)) {
-            return Err(loss.into());
+        let is_deleted = self.deleted.is_some_and(|deleted| deleted > found.seq);
+        if let Some(loss) = self.doubt.take() {
+            self.resolve(*loss, self.deleted.max(Some(found.seq)))?;
         }
-        if decisive > Some(found.seq) {
+        if is_deleted {
             return Ok(None);
         }
         Ok(match shows(self.tree, found.kind)? {
@@ -108,10 +118,18 @@ impl<'a> Search<'a> {
     }
 
     /// The answer, if no source has an entry.
+    #[inline]
     fn absent(&mut self) -> Result<Option<Visible>, Error> {
-        match self.doubt.take().filter(|loss| loss.is_visible(self.snapshot, self.deleted)) {
-            Some(loss) => Err(loss.into()),
-            None => Ok(None),
+        if let Some(loss) = self.doubt.take() {
+            self.resolve(*loss, self.deleted)?;
         }
+        Ok(None)
+    }
+
+    /// Fails if a loss may hide something newer than what decides.
+    #[cold]
+    #[inline(never)]
+    fn resolve(&self, loss: TableLoss, decisive: Option<SeqNo>) -> Result<(), Error> {
+        if loss.is_visible(self.snapshot, decisive) { Err(loss.into()) } else { Ok(()) }
     }
 }

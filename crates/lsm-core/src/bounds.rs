@@ -50,10 +50,17 @@ impl KeyBounds {
     /// Whether `key` is within.
     #[must_use]
     pub fn holds(&self, order: &KeyOrder, key: &[u8]) -> bool {
-        order.compare(&self.smallest, key) != Ordering::Greater && !self.is_before(order, key)
+        !self.is_behind(order, key) && !self.is_before(order, key)
+    }
+
+    /// Whether every key within comes behind `key`.
+    #[inline]
+    pub(crate) fn is_behind(&self, order: &KeyOrder, key: &[u8]) -> bool {
+        order.compare(&self.smallest, key) == Ordering::Greater
     }
 
     /// Whether every key within comes before `key`.
+    #[inline]
     #[must_use]
     pub fn is_before(&self, order: &KeyOrder, key: &[u8]) -> bool {
         match order.compare(&self.largest, key) {

@@ -147,6 +147,12 @@ impl<M: MemSource> Iter<M> {
         &self.view.reader.order
     }
 
+    /// The value of the entry it is on, which leaves none behind.
+    #[inline]
+    pub(crate) fn part_with_value(&mut self) -> Bytes {
+        std::mem::take(&mut self.value)
+    }
+
     fn item(&self) -> Item<'_> {
         Item { key: &self.key, value: &self.value }
     }

@@ -37,6 +37,12 @@ impl LossIndex {
         &self.losses
     }
 
+    /// Whether nothing was lost: all that a read asks of a sound table.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.losses.is_empty()
+    }
+
     /// Those that hold a key.
     #[inline]
     pub(crate) fn over(&self, order: &KeyOrder, key: &[u8]) -> impl Iterator<Item = &TableLoss> {

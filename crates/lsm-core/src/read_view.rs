@@ -38,9 +38,11 @@ impl<M: MemSource> ReadView<M> {
             }
         }
         let (hash, mut near) = (KeyHash::of_key(key), Near::default());
-        for (_, run) in self.version.all_runs() {
-            if let Some(end) = self.ask_run(run, &mut search, hash, &mut near)? {
-                return search.end(end);
+        for runs in self.version.levels() {
+            for run in runs {
+                if let Some(end) = self.ask_run(run, &mut search, hash, &mut near)? {
+                    return search.end(end);
+                }
             }
         }
         search.end(End::Absent)
@@ -88,7 +90,9 @@ impl<M: MemSource> ReadView<M> {
         }
         let env = &self.reader.env;
         let got = env.tables.with(&self.reader, meta, |table| {
-            table.losses().over(&self.reader.order, search.key).for_each(|loss| search.doubt(loss));
+            if !table.losses().is_empty() {
+                search.doubt_all(table.losses());
+            }
             search.delete(table.deleted_at(search.key, search.snapshot));
             table.get(env, Wanted { key: search.key, hash, snapshot: search.snapshot }, near)
         })?;

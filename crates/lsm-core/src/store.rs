@@ -201,7 +201,7 @@ impl Store {
     pub fn get(&self, tree: TreeId, key: &[u8], at: Option<&Snapshot>) -> Result<Option<Visible>, Error> {
         // The view first, the moment afterwards: what the view has let go of is not seen at that moment.
         let trees = self.trees.load();
-        let view = trees.get(&tree).ok_or(Error::NoTree { tree })?.glance();
+        let view = trees.get(&tree).ok_or_else(|| Error::NoTree { tree })?.glance();
         let seq = at.map_or_else(|| self.publication.visible(), Snapshot::seq);
         view.get(key, seq)
     }
@@ -245,7 +245,7 @@ impl Store {
     }
 
     fn tree(&self, tree: TreeId) -> Result<Arc<Tree>, Error> {
-        self.trees.load().get(&tree).cloned().ok_or(Error::NoTree { tree })
+        self.trees.load().get(&tree).cloned().ok_or_else(|| Error::NoTree { tree })
     }
 
     fn all_trees(&self) -> Arc<BTreeMap<TreeId, Arc<Tree>>> {

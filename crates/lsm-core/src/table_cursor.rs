@@ -67,10 +67,13 @@ impl TableCursor {
         }
     }
 
-    /// Keeps the place that a step leads to from the entry it is on.
+    /// Keeps the place that a step leads to from the entry it is on, if that may be in another block: within its
+    /// block it waits for nothing.
     #[inline]
     fn keep(&mut self, sent: Sent) {
-        if let Ok(Some(entry)) = self.cursor.entry() {
+        if self.cursor.is_at_edge()
+            && let Ok(Some(entry)) = self.cursor.entry()
+        {
             self.key.clear();
             self.key.extend_from_slice(entry.key);
             // Behind a version come those that are older by one or more; no entry has the number 0.

@@ -58,6 +58,7 @@ impl Tree {
     }
 
     /// Bytes of the memtable that takes writes.
+    #[inline]
     pub(crate) fn active_bytes(&self) -> u64 {
         self.view.load().memtables[0].bytes()
     }
@@ -69,7 +70,7 @@ impl Tree {
 
     /// How many memtables are sealed.
     pub(crate) fn sealed_count(&self) -> usize {
-        self.sealed.read().len()
+        self.view.load().memtables.len() - 1
     }
 
     /// The lowest sequence number that is not in a table yet.

@@ -120,7 +120,8 @@ impl Run {
     /// The one table that may concern `key`.
     #[must_use]
     pub fn table_over(&self, order: &KeyOrder, key: &[u8]) -> Option<&Arc<TableMeta>> {
-        self.tables.get(self.lower_bound(order, key)).filter(|table| table.bounds.holds(order, key))
+        // What the search finds does not end before the key.
+        self.tables.get(self.lower_bound(order, key)).filter(|table| !table.bounds.is_behind(order, key))
     }
 
     /// Bytes of the bodies of its tables.
@@ -135,6 +136,12 @@ impl Version {
     #[must_use]
     pub fn runs(&self, level: Level) -> &[Run] {
         &self.levels[level.index()]
+    }
+
+    /// The runs of each level from the first on, newest first.
+    #[inline]
+    pub(crate) fn levels(&self) -> &[Vec<Run>; Level::COUNT] {
+        &self.levels
     }
 
     /// Every run, newest first, with its level.

@@ -39,13 +39,64 @@ pub fn put(into: &mut Vec<u8>, mut number: u64) {
 #[must_use]
 pub fn take(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let &first = bytes.get(*at)?;
-    *at += 1;
-    if first < 0x80 { Some(first.into()) } else { take_long(bytes, at, first) }
+    if first < 0x80 {
+        *at += 1;
+        return Some(first.into());
+    }
+    match bytes.get(*at..).and_then(|rest| rest.first_chunk()).and_then(|word| in_word(*word)) {
+        Some((number, len)) => {
+            *at += len;
+            Some(number)
+        }
+        None => take_long(bytes, at),
+    }
 }
 
-fn take_long(bytes: &[u8], at: &mut usize, first: u8) -> Option<u64> {
-    let mut number = u64::from(first & 0x7F);
-    for shift in (7..70).step_by(7) {
+/// The number that eight bytes begin with, and how many of them it takes; `None` if it does not end within them.
+/// All its bytes are put together at once.
+///
+/// ```
+/// use page_ecc::varint;
+/// assert_eq!(varint::in_word([0xAC, 0x02, 7, 7, 7, 7, 7, 7]), Some((300, 2)));
+/// assert_eq!(varint::in_word([0xFF; 8]), None);
+/// ```
+#[inline]
+#[must_use]
+pub const fn in_word(bytes: [u8; 8]) -> Option<(u64, usize)> {
+    let word = u64::from_le_bytes(bytes);
+    if word & 0x80 == 0 {
+        return Some((word & 0x7F, 1));
+    }
+    let ends = !word & 0x8080_8080_8080_8080;
+    if ends == 0 {
+        return None;
+    }
+    let last_bit = ends.trailing_zeros();
+    let sevens = word & 0x7F7F_7F7F_7F7F_7F7F & (u64::MAX >> (63 - last_bit));
+    let pairs = sevens & 0x007F_007F_007F_007F | (sevens & 0x7F00_7F00_7F00_7F00) >> 1;
+    let fours = pairs & 0x0000_3FFF_0000_3FFF | (pairs & 0x3FFF_0000_3FFF_0000) >> 2;
+    let number = fours & 0x0FFF_FFFF | (fours & 0x0FFF_FFFF_0000_0000) >> 4;
+    Some((number, last_bit as usize / 8 + 1))
+}
+
+/// How many of eight bytes the number takes that they begin with; `None` if it does not end within them.
+///
+/// ```
+/// use page_ecc::varint;
+/// assert_eq!(varint::len_in_word([0xAC, 0x02, 7, 7, 7, 7, 7, 7]), Some(2));
+/// ```
+#[inline]
+#[must_use]
+pub const fn len_in_word(bytes: [u8; 8]) -> Option<usize> {
+    let ends = !u64::from_le_bytes(bytes) & 0x8080_8080_8080_8080;
+    if ends == 0 { None } else { Some(ends.trailing_zeros() as usize / 8 + 1) }
+}
+
+/// A byte at a time: what is too long for a word, or too near the end to be read as one.
+#[inline(never)]
+fn take_long(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..70).step_by(7) {
         let &byte = bytes.get(*at)?;
         *at += 1;
         if shift == 63 && byte > 1 {
@@ -74,6 +125,13 @@ mod tests {
                 assert_eq!([at, len(number)], [bytes.len(); 2]);
                 assert!(at <= LEN_MAX);
                 assert_eq!(take(&bytes[..at - 1], &mut 0), None);
+                // Others behind it change nothing, nor whether it is read as a word.
+                bytes.extend([0xFF; 8]);
+                let mut behind = 0;
+                assert_eq!((take(&bytes, &mut behind), behind), (Some(number), at));
+                let word = *bytes.first_chunk().unwrap();
+                assert_eq!(in_word(word), (at <= 8).then_some((number, at)));
+                assert_eq!(len_in_word(word), (at <= 8).then_some(at));
             }
         }
     }

@@ -150,8 +150,7 @@ impl Engine {
         if log.wants_care() && self.options.background == Background::Threads {
             self.log_bell.ring();
         }
-        let (active, _) = self.store.memtable_bytes();
-        if active >= self.options.memtable_bytes {
+        if self.store.active_bytes() >= self.options.memtable_bytes {
             self.store.seal_full(self.options.memtable_bytes);
             self.update_pressure();
             match self.options.background {

@@ -58,7 +58,10 @@ impl Iterator for Items {
         }
         let step = if self.is_reverse { self.iter.step_back() } else { self.iter.step() };
         match step {
-            Ok(Some(item)) => Some(Ok((Bytes::copy_from_slice(item.key), item.value.clone()))),
+            Ok(Some(item)) => {
+                let key = Bytes::copy_from_slice(item.key);
+                Some(Ok((key, self.iter.part_with_value())))
+            }
             Ok(None) => {
                 self.ended = true;
                 None

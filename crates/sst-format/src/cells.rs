@@ -29,7 +29,7 @@ use bytes::Bytes;
 use self::heads::Heads;
 
 pub(crate) use builder::{Buckets, CellBuilder, NewCell};
-pub(crate) use cell::Cell;
+pub(crate) use cell::{Cell, Extent};
 pub(crate) use cursor::CellCursor;
 pub use error::PayloadError;
 pub(crate) use search::Target;
@@ -162,16 +162,13 @@ impl Parsed {
     }
 
     /// The cell of a restart, and its whole key.
-    #[inline]
     fn restart_cell(&self, restart: usize) -> Result<(Cell, &[u8]), PayloadError> {
         let at = self.restart(restart);
-        let cell = self.cell_at(at)?;
-        if cell.shared != 0 {
-            return Err(PayloadError { at, what: "the key of a restart is not whole" });
-        }
-        Ok((cell, cell.unshared(self.cells())))
+        let extent = Extent::decode_restart(self.cells(), at)?;
+        Ok((extent.into_cell(self.cells(), at, self.base_seq), extent.unshared(self.cells())))
     }
 
+    #[inline]
     fn buckets(&self) -> &[u8] {
         let at = self.cells_len as usize + 4 * self.restarts();
         &self.bytes[at..at + usize::from(self.buckets)]

@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use page_ecc::varint;
 
 use crate::block::{BlockKind, BlockSpan, Packer};
-use crate::cells::{Buckets, Cell, CellBlock, CellBuilder, NewCell, PayloadError};
+use crate::cells::{Buckets, Cell, CellBuilder, NewCell, Parsed, PayloadError};
 use crate::codec::CodecError;
 
 /// Restart points of index blocks: every key is whole, so that a binary search is all there is.
@@ -55,18 +55,20 @@ pub(crate) struct Child {
 impl Child {
     /// What a search needs of an index cell: what it leads to, and where that is. The rest is not looked at.
     #[inline]
-    pub(crate) fn place(block: &CellBlock, cell: &Cell) -> Result<(ChildKind, BlockSpan), PayloadError> {
-        let (value, mut at) = (cell.value(block.cells()), 0);
-        let (offset, len) = (varint::take(value, &mut at), varint::take(value, &mut at));
+    pub(crate) fn place(block: &Parsed, cell: Cell) -> Result<(ChildKind, BlockSpan), PayloadError> {
+        let (cells, mut at) = (block.cells(), cell.value_at as usize);
+        let (offset, len) = (varint::take(cells, &mut at), varint::take(cells, &mut at));
         match (ChildKind::of(cell.tag), offset, len.and_then(|len| u32::try_from(len).ok())) {
-            (Some(kind), Some(offset), Some(len)) => Ok((kind, BlockSpan { offset, len })),
+            (Some(kind), Some(offset), Some(len)) if at <= cell.end as usize => {
+                Ok((kind, BlockSpan { offset, len }))
+            }
             // It is not sound, and reading all of it says why.
-            _ => Self::decode(block, cell).map(|child| (child.kind, child.span)),
+            _ => Self::decode(block, &cell).map(|child| (child.kind, child.span)),
         }
     }
 
     /// Reads the value of an index cell.
-    pub(crate) fn decode(block: &CellBlock, cell: &Cell) -> Result<Self, PayloadError> {
+    pub(crate) fn decode(block: &Parsed, cell: &Cell) -> Result<Self, PayloadError> {
         let error = |what| PayloadError { at: cell.at as usize, what };
         let kind = ChildKind::of(cell.tag).ok_or(error("an index cell is neither child nor gap"))?;
         let (value, mut at) = (cell.value(block.cells()), 0);

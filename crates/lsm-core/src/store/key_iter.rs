@@ -94,6 +94,12 @@ impl KeyIter {
         self.iter.move_next()
     }
 
+    /// The value that the last step came to, without a count of who shares it; afterwards it is gone from here.
+    #[inline]
+    pub fn part_with_value(&mut self) -> Bytes {
+        self.iter.part_with_value()
+    }
+
     /// To the key before.
     ///
     /// # Errors

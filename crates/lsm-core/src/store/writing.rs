@@ -25,15 +25,17 @@ impl Store {
     /// For the first that is not.
     pub fn check_trees(&self, trees: &[TreeId]) -> Result<(), Error> {
         let there = self.trees.load();
-        let gone = trees.iter().find(|tree| !there.contains_key(tree));
-        gone.map_or(Ok(()), |&tree| Err(Error::NoTree { tree }))
+        match trees.iter().find(|tree| !there.contains_key(tree)) {
+            Some(&tree) => Err(Error::NoTree { tree }),
+            None => Ok(()),
+        }
     }
 
     /// Puts a batch into the memtables, its first operation under `first`. It shows once it is published.
     ///
     /// An operation of a tree that was dropped is left out, and so is one that its tables hold already.
     pub fn apply<'b>(&self, _: &Pass<'_>, first: SeqNo, ops: impl Iterator<Item = BatchOp<'b>>) {
-        let trees = self.all_trees();
+        let trees = self.trees.load();
         let mut last: Option<(TreeId, &Tree)> = None;
         for (at, op) in (first.get()..).zip(ops) {
             let tree = match last {
@@ -116,21 +118,28 @@ impl Store {
     /// Bytes of memtables that take writes, and of those that are sealed.
     #[must_use]
     pub fn memtable_bytes(&self) -> (u64, u64) {
-        let trees = self.all_trees();
-        let sum = |bytes: fn(&Tree) -> u64| trees.values().map(|tree| bytes(tree)).sum();
-        (sum(Tree::active_bytes), sum(Tree::sealed_bytes))
+        let sealed = self.trees.load().values().map(|tree| tree.sealed_bytes()).sum();
+        (self.active_bytes(), sealed)
+    }
+
+    /// Bytes of memtables that take writes.
+    #[inline]
+    #[must_use]
+    pub fn active_bytes(&self) -> u64 {
+        self.trees.load().values().map(|tree| tree.active_bytes()).sum()
     }
 
     /// How many sealed memtables wait for a flush, in the tree that has most.
     #[must_use]
     pub fn sealed_memtables(&self) -> usize {
-        self.all_trees().values().map(|tree| tree.sealed_count()).max().unwrap_or(0)
+        self.trees.load().values().map(|tree| tree.sealed_count()).max().unwrap_or(0)
     }
 }
 
 impl Tree {
     pub(super) fn insert(&self, seq: SeqNo, op: &BatchOp<'_>) {
-        let view = self.view();
+        // No memtable is sealed while a write passes, so the one that takes writes stays that.
+        let view = self.glance();
         let memtable = &view.memtables[0];
         let (key, value) = (op.key, op.value);
         match op.kind {

@@ -73,26 +73,63 @@ impl CellParts<'_> {
     }
 }
 
-impl Cell {
-    /// The cell at `at` of a block's cells.
-    #[inline]
-    pub(crate) fn decode(cells: &[u8], at: usize, base_seq: u64) -> Result<Self, PayloadError> {
-        match cells.get(at..).and_then(|rest| rest.first_chunk()) {
-            Some(&[tag, shared, unshared, value_len]) if tag | shared | unshared | value_len < 0x80 => {
-                let lens = [shared.into(), unshared.into(), value_len.into()];
-                Self::finish(cells, at, [tag, 0], lens, at + 4, base_seq)
-            }
-            _ => Self::decode_long(cells, at, base_seq),
+/// How far a cell reaches, and what a search that passes it must know: all but the number of its change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) tag: u8,
+    flags: u8,
+    pub(crate) shared: u32,
+    seq_at: u32,
+    pub(crate) key_at: u32,
+    pub(crate) value_at: u32,
+    pub(crate) end: u32,
+}
+
+impl Extent {
+    /// Of the cell at `at` of a block's cells.
+    #[inline(always)]
+    pub(crate) fn decode(cells: &[u8], at: usize) -> Result<Self, PayloadError> {
+        match Self::decode_short(cells, at) {
+            Some(extent) => Ok(extent),
+            None => Self::decode_long(cells, at),
         }
     }
 
-    #[cold]
-    fn decode_cut(at: usize) -> PayloadError {
-        PayloadError { at, what: "a cell is cut short" }
+    /// Of the cell of a restart.
+    #[inline]
+    pub(crate) fn decode_restart(cells: &[u8], at: usize) -> Result<Self, PayloadError> {
+        let extent = Self::decode(cells, at)?;
+        if extent.shared != 0 {
+            return Err(PayloadError { at, what: "the key of a restart is not whole" });
+        }
+        Ok(extent)
     }
 
-    fn decode_long(cells: &[u8], at: usize, base_seq: u64) -> Result<Self, PayloadError> {
-        let cut = || Self::decode_cut(at);
+    /// Of a cell without flags of a short key, sixteen bytes or more before the end: nearly every one. What it cannot
+    /// be is refused with the reason by [`decode_long`](Self::decode_long).
+    #[inline(always)]
+    fn decode_short(cells: &[u8], at: usize) -> Option<Self> {
+        let window: &[u8; 16] = cells.get(at..)?.first_chunk()?;
+        let [tag, shared, unshared, ..] = *window;
+        if tag | shared | unshared >= 0x80 || tag == 0 {
+            return None;
+        }
+        let (value_len, len) = varint::in_word(*window[3..].first_chunk()?)?;
+        let seq_len = varint::len_in_word(*window.get(3 + len..)?.first_chunk()?)?;
+        let seq_at = at + 3 + len;
+        let value_at = seq_at + seq_len + usize::from(unshared);
+        if value_len > cells.len().checked_sub(value_at)? as u64 {
+            return None;
+        }
+        let end = value_at as u32 + value_len as u32;
+        let [seq_at, key_at, value_at] = [seq_at, seq_at + seq_len, value_at].map(|at| at as u32);
+        Some(Self { tag, flags: 0, shared: shared.into(), seq_at, key_at, value_at, end })
+    }
+
+    #[inline(never)]
+    fn decode_long(cells: &[u8], at: usize) -> Result<Self, PayloadError> {
+        let error = |what| PayloadError { at, what };
+        let cut = || error("a cell is cut short");
         let &tag = cells.get(at).ok_or_else(cut)?;
         let mut next = at + 1;
         let mut flags = 0;
@@ -101,37 +138,50 @@ impl Cell {
             next += 1;
         }
         let mut take = || varint::take(cells, &mut next).ok_or_else(cut);
-        let lens = [take()?, take()?, take()?];
-        Self::finish(cells, at, [tag & !HAS_FLAGS, flags], lens, next, base_seq)
-    }
-
-    #[inline]
-    fn finish(
-        cells: &[u8],
-        at: usize,
-        [tag, flags]: [u8; 2],
-        [shared, unshared, value_len]: [u64; 3],
-        mut next: usize,
-        base_seq: u64,
-    ) -> Result<Self, PayloadError> {
-        let distance = varint::take(cells, &mut next).ok_or_else(|| Self::decode_cut(at))?;
+        let [shared, unshared, value_len] = [take()?, take()?, take()?];
+        let seq_at = next;
+        varint::take(cells, &mut next).ok_or_else(cut)?;
+        let tag = tag & !HAS_FLAGS;
         if tag == 0 {
-            return Err(PayloadError { at, what: "a cell has no kind" });
+            return Err(error("a cell has no kind"));
         }
         if shared.saturating_add(unshared) > KEY_LEN_MAX as u64 {
-            return Err(PayloadError { at, what: "a key is over 65,535 bytes" });
+            return Err(error("a key is over 65,535 bytes"));
         }
         if value_len > PAYLOAD_LEN_MAX as u64 {
-            return Err(PayloadError { at, what: "a value is over 512 MiB" });
+            return Err(error("a value is over 512 MiB"));
         }
         let value_at = next + unshared as usize;
         let end = value_at + value_len as usize;
         if end > cells.len() {
-            return Err(Self::decode_cut(at));
+            return Err(cut());
         }
+        let [seq_at, key_at, value_at, end] = [seq_at, next, value_at, end].map(|at| at as u32);
+        Ok(Self { tag, flags, shared: shared as u32, seq_at, key_at, value_at, end })
+    }
+
+    /// The whole cell, at `at` of the same block.
+    #[inline]
+    pub(crate) fn into_cell(self, cells: &[u8], at: usize, base_seq: u64) -> Cell {
+        let Self { tag, flags, shared, seq_at, key_at, value_at, end } = self;
+        // It was seen to end where the key begins.
+        let distance = varint::take(cells, &mut (seq_at as usize)).unwrap_or_default();
         let seq = base_seq.wrapping_add(unzigzag(distance) as u64);
-        let [at, key_at, value_at, end] = [at, next, value_at, end].map(|at| at as u32);
-        Ok(Self { tag, flags, shared: shared as u32, at, key_at, value_at, end, seq })
+        Cell { tag, flags, shared, at: at as u32, key_at, value_at, end, seq }
+    }
+
+    /// The key's unshared bytes.
+    #[inline]
+    pub(crate) fn unshared<'a>(&self, cells: &'a [u8]) -> &'a [u8] {
+        &cells[self.key_at as usize..self.value_at as usize]
+    }
+}
+
+impl Cell {
+    /// The cell at `at` of a block's cells.
+    #[inline]
+    pub(crate) fn decode(cells: &[u8], at: usize, base_seq: u64) -> Result<Self, PayloadError> {
+        Ok(Extent::decode(cells, at)?.into_cell(cells, at, base_seq))
     }
 
     /// The key's unshared bytes.
@@ -177,6 +227,28 @@ mod tests {
         assert_eq!(cell.value(&bytes), value);
         for cut in 4..bytes.len() {
             assert!(Cell::decode(&bytes[..cut], 4, 900).is_err());
+        }
+    }
+
+    #[test]
+    fn a_cell_far_from_the_end_reads_as_the_last_one_does() {
+        for (value_len, seq) in [0, 1, 127, 128, 300, 70_000].into_iter().flat_map(|len| {
+            [0, 1, 200, 1 << 20, 1 << 60, u64::MAX].map(|seq| (len, seq)) // distances of one byte to ten
+        }) {
+            for (flags, unshared) in [(0, 3), (7, 3), (0, 0), (0, 200)] {
+                let (key, value) = (vec![0xAB; unshared], vec![0xCD; value_len]);
+                let parts = CellParts { flags, unshared: &key, seq_distance: seq, value: &value, ..SAMPLE };
+                let mut bytes = vec![0xEE; 5];
+                parts.encode(&mut bytes);
+                let last = Cell::decode(&bytes, 5, 77).unwrap();
+                assert_eq!((last.seq, last.flags), (seq.wrapping_add(77), flags));
+                assert_eq!((last.unshared(&bytes), last.value(&bytes)), (&key[..], &value[..]));
+                for behind in [0x00, 0x7F, 0xFF] {
+                    bytes.truncate(last.end as usize);
+                    bytes.extend([behind; 16]);
+                    assert_eq!(Cell::decode(&bytes, 5, 77), Ok(last));
+                }
+            }
         }
     }
 

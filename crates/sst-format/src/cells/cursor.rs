@@ -37,6 +37,12 @@ impl CellCursor {
         self.cell
     }
 
+    /// Whether it is on the first cell, the last one, or none.
+    #[inline]
+    pub(crate) fn is_at_edge(&self) -> bool {
+        self.cell.is_none_or(|cell| cell.at == 0 || cell.end == self.block.cells_len)
+    }
+
     /// The key of the cell it is on.
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {

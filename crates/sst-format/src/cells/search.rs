@@ -5,12 +5,14 @@
 
 use core::{cmp::Ordering, ops::Range};
 
-use super::CellBlock;
 use super::buckets::Bucket;
-use super::cell::Cell;
+use super::cell::{Cell, Extent};
 use super::cursor::CellCursor;
 use super::error::PayloadError;
+use super::{CellBlock, Parsed};
+use crate::block::BlockSpan;
 use crate::filter::KeyHash;
+use crate::index::{Child, ChildKind};
 use crate::order::{KeyOrder, common_prefix};
 
 /// The place before every version of a key that is not newer than a sequence number.
@@ -36,12 +38,20 @@ pub(crate) struct Hit {
     pub(crate) is_key: bool,
 }
 
-/// The cell of an index block that leads on.
+/// The child of an index block that may hold a target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChildHit {
-    pub(crate) cell: Cell,
+    pub(crate) kind: ChildKind,
+    pub(crate) span: BlockSpan,
     /// How many stand before it, where that is known.
     pub(crate) number: Option<usize>,
+}
+
+impl ChildHit {
+    fn of(index: &Parsed, cell: Cell, number: Option<usize>) -> Result<Self, PayloadError> {
+        let (kind, span) = Child::place(index, cell)?;
+        Ok(Self { kind, span, number })
+    }
 }
 
 impl CellBlock {
@@ -61,7 +71,8 @@ impl CellBlock {
         }
     }
 
-    /// The first cell of an index block that is not before the target. No key is looked at where the heads decide.
+    /// Where the first cell of an index block leads to that is not before the target. No cell is looked at where the
+    /// heads decide.
     #[inline]
     pub(crate) fn child_over(
         &self,
@@ -70,13 +81,12 @@ impl CellBlock {
     ) -> Result<Option<ChildHit>, PayloadError> {
         let (KeyOrder::Bytes, Some(heads)) = (order, &self.heads) else {
             let hit = self.lower_bound(order, target)?;
-            return Ok(hit.map(|hit| ChildHit { cell: hit.cell, number: None }));
+            return hit.map(|hit| ChildHit::of(self, hit.cell, None)).transpose();
         };
         let Range { start: mut low, end: mut high } = heads.narrow(self.cells(), target.key);
         while low < high {
             let middle = low.midpoint(high);
-            let (cell, key) = self.restart_cell(middle)?;
-            if target.compare(order, key, cell.seq) == Ordering::Less {
+            if self.is_restart_before(middle, order, target)? {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -85,7 +95,10 @@ impl CellBlock {
         if low == self.restarts() {
             return Ok(None);
         }
-        Ok(Some(ChildHit { cell: self.cell_at(self.restart(low))?, number: Some(low) }))
+        if let Some(span) = heads.place(low) {
+            return Ok(Some(ChildHit { kind: ChildKind::Block, span, number: Some(low) }));
+        }
+        ChildHit::of(self, self.cell_at(self.restart(low))?, Some(low)).map(Some)
     }
 
     /// The newest version of the target's key that is not newer than its sequence number.
@@ -118,8 +131,7 @@ impl CellBlock {
         };
         while high - low > 1 {
             let middle = low.midpoint(high);
-            let (cell, key) = self.restart_cell(middle)?;
-            if target.compare(order, key, cell.seq) == Ordering::Less {
+            if self.is_restart_before(middle, order, target)? {
                 low = middle;
             } else {
                 high = middle;
@@ -128,26 +140,50 @@ impl CellBlock {
         Ok(low)
     }
 
+    /// Whether the cell of a restart is before the target. Its sequence number is only looked at if the key is the same.
+    #[inline]
+    fn is_restart_before(
+        &self,
+        restart: usize,
+        order: &KeyOrder,
+        target: Target<'_>,
+    ) -> Result<bool, PayloadError> {
+        let at = self.restart(restart);
+        let extent = Extent::decode_restart(self.cells(), at)?;
+        Ok(match order.compare(extent.unshared(self.cells()), target.key) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => extent.into_cell(self.cells(), at, self.base_seq).seq > target.seq,
+        })
+    }
+
     /// The first cell from a restart on that is not before the target, by byte order.
     fn walk(&self, restart: usize, target: Target<'_>) -> Result<Option<Hit>, PayloadError> {
         let cells = self.cells();
         let mut at = self.restart(restart);
         let (mut matched, mut last_len) = (0, 0);
         while at < cells.len() {
-            let cell = self.cell_at(at)?;
-            let (shared, unshared) = (cell.shared as usize, cell.unshared(cells));
+            let cell = Extent::decode(cells, at)?;
+            let shared = cell.shared;
             if shared > last_len {
                 return Err(PayloadError { at, what: "a key shares more than the key before has" });
             }
-            last_len = shared + unshared.len();
-            if shared <= matched {
-                let rest = &target.key[shared..];
+            last_len = shared + (cell.value_at - cell.key_at);
+            if shared as usize <= matched {
+                let (unshared, rest) = (cell.unshared(cells), &target.key[shared as usize..]);
                 let same = common_prefix(unshared, rest);
-                matched = shared + same;
-                let order = unshared.get(same).cmp(&rest.get(same));
-                let is_key = order == Ordering::Equal;
-                if order == Ordering::Greater || (is_key && cell.seq <= target.seq) {
-                    return Ok(Some(Hit { cell, is_key }));
+                matched = shared as usize + same;
+                let (is_before, is_key) = match (unshared.get(same), rest.get(same)) {
+                    (Some(here), Some(there)) => (here < there, false),
+                    (None, Some(_)) => (true, false),
+                    (Some(_), None) => (false, false),
+                    (None, None) => (false, true),
+                };
+                if !is_before {
+                    let cell = cell.into_cell(cells, at, self.base_seq);
+                    if !is_key || cell.seq <= target.seq {
+                        return Ok(Some(Hit { cell, is_key }));
+                    }
                 }
             }
             at = cell.end as usize;

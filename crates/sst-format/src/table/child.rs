@@ -52,14 +52,20 @@ pub(super) enum Want {
 
 impl Want {
     /// The child of an index cell.
-    pub(super) fn of(cells: &CellBlock, cell: &Cell, level: Level, at: BlockSpan) -> Result<Self, ReadError> {
-        let place = Child::place(cells, cell);
+    pub(super) fn of(index: &CellBlock, cell: &Cell, level: Level, at: BlockSpan) -> Result<Self, ReadError> {
+        let place = Child::place(index, *cell);
         let (kind, span) = place.map_err(|cause| ReadError::payload(at, BlockKind::Index, cause))?;
-        Ok(match (kind, level) {
+        Ok(Self::at(kind, span, level))
+    }
+
+    /// What an index block of a level leads to.
+    #[inline]
+    pub(super) const fn at(kind: ChildKind, span: BlockSpan, level: Level) -> Self {
+        match (kind, level) {
             (ChildKind::Gap, _) => Self::Gap(span),
             (ChildKind::Block, Level::OverIndex) => Self::Index(span),
             (ChildKind::Block, Level::OverData) => Self::Data(span),
-        })
+        }
     }
 }
 

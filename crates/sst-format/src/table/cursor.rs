@@ -105,13 +105,21 @@ impl<V: Deref<Target = TableView>> Cursor<V> {
         let Some((data, cell)) = self.data.as_ref().and_then(|data| Some((data, data.cell()?))) else {
             return Ok(None);
         };
-        let unknown = ReadError::EntryKind { at: self.data_at, found: cell.tag };
-        let kind = EntryKind::parse(cell.tag).ok_or(unknown)?;
+        let unknown = || ReadError::EntryKind { at: self.data_at, found: cell.tag };
+        let kind = EntryKind::parse(cell.tag).ok_or_else(unknown)?;
         let value = cell.value(data.block().cells());
         Ok(Some(Entry { key: data.key(), seq: SeqNo::new(cell.seq), kind, flags: cell.flags, value }))
     }
 
+    /// Whether the next entry, or the one before, is not in the block of the entry it is on.
+    #[inline]
+    #[must_use]
+    pub fn is_at_edge(&self) -> bool {
+        self.data.as_ref().is_none_or(CellCursor::is_at_edge)
+    }
+
     /// The value of the entry it is on, as a slice that keeps its block alive.
+    #[inline]
     #[must_use]
     pub fn share_value(&self) -> Option<Bytes> {
         let data = self.data.as_ref()?;

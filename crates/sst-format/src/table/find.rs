@@ -97,6 +97,7 @@ impl<'a> Find<'a> {
         self.descend()
     }
 
+    #[inline]
     fn descend(&mut self) -> Result<(), ReadError> {
         self.want = Want::Nothing;
         let view = self.view;
@@ -105,12 +106,13 @@ impl<'a> Find<'a> {
     }
 
     /// Waits for the child that may hold the key; behind the last fence there is none.
+    #[inline]
     fn choose(&mut self, index: &CellBlock, level: Level, at: BlockSpan) -> Result<(), ReadError> {
         let target = Target { key: self.key, seq: self.snapshot.get() };
         let hit = index.child_over(&self.view.order, target);
         let hit = hit.map_err(|cause| ReadError::payload(at, BlockKind::Index, cause))?;
         (self.want, self.leaf) = match hit {
-            Some(hit) => (Want::of(index, &hit.cell, level, at)?, hit.number),
+            Some(hit) => (Want::at(hit.kind, hit.span, level), hit.number),
             None => (Want::Nothing, None),
         };
         Ok(())
