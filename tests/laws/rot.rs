@@ -37,7 +37,7 @@ fn all_worlds(size: Size, seed: u64) -> Vec<World> {
 }
 
 /// So small that each of its bytes can be turned over in turn.
-const SMALL: Size = Size { bytes: 100 << 10, table_bytes: 16 << 10, value_max: 3_000 };
+const SMALL: Size = Size { bytes: 128 << 10, table_bytes: 16 << 10, value_max: 3_000 };
 
 const MOMENTS: [Moment; 2] = [Moment::AtRest, Moment::WhileOpen];
 const MODES: [HealMode; 2] = [HealMode::InPlace, HealMode::Rewrite];
