@@ -152,16 +152,21 @@ impl Depot {
 
     /// Makes a segment whose extents have at least `pages` pages.
     fn make(&self, pages: u64) -> Result<Blank, Fault> {
+        let zeros =
+            if self.waited_for.swap(false, Ordering::Relaxed) { Zeros::Written } else { Zeros::Holes };
         let (number, extent_pages) = {
             let mut stock = self.stock.lock();
-            let (number, extent_pages) = (stock.next, pages.max(self.options.next_extent_pages(stock.made)));
+            let usual = match zeros {
+                // Zeros are written for nothing if the log is closed before it comes to them.
+                Zeros::Written => self.options.extent_pages(),
+                Zeros::Holes => self.options.next_extent_pages(stock.made),
+            };
+            let (number, extent_pages) = (stock.next, pages.max(usual));
             stock.next = number.next();
             stock.made += extent_pages;
             (number, extent_pages)
         };
         let record = SegmentRecord { number, uid: self.registry.uid(number), extent_pages };
-        let zeros =
-            if self.waited_for.swap(false, Ordering::Relaxed) { Zeros::Written } else { Zeros::Holes };
         if let Err(cause) = self.make_file(&record, zeros) {
             // What is left behind is an unrecorded file, which recovery reports.
             let _ = self.fs.remove(&record.path(&self.dir));

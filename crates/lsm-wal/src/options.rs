@@ -54,7 +54,8 @@ impl LogOptions {
     }
 
     /// Lets segment files grow up to so many bytes (none: they do not): each may be as long as all that this log made
-    /// before it together. A segment's end is what writers wait for, so a log that is written much has few.
+    /// before it together. A segment's end is what writers wait for, so a log that is written much has few. Those
+    /// that are zeroed ahead, because groups wait for syncs, stay as they are.
     #[must_use]
     pub fn segment_bytes_max(mut self, bytes: u64) -> Self {
         self.extent_pages_max = extent_pages(bytes);

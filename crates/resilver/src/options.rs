@@ -190,7 +190,7 @@ impl Options {
     }
 
     /// How large the first segments of the log are (16 MiB). Each may be as large as all that were made since the store
-    /// was opened, up to four times this; an unusually large batch gets one of its own.
+    /// was opened, up to four times this, unless writers wait for syncs; an unusually large batch gets one of its own.
     #[must_use]
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = bytes.max(256 << 10);
