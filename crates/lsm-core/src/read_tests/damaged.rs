@@ -124,7 +124,17 @@ struct Walk<'a> {
     world: &'a World,
     model: &'a Model,
     iter: Iter<ListMemtable>,
-    at: Option<Vec<u8>>,
+    /// `None` until it takes its first step.
+    at: Option<At>,
+}
+
+/// Where a scan came to last. What it is told of on the way from there does not take it on: if it turns round amid
+/// that, it still has to show every key on the other side.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum At {
+    Start,
+    On(Vec<u8>),
+    End,
 }
 
 impl<'a> Walk<'a> {
@@ -136,7 +146,9 @@ impl<'a> Walk<'a> {
     /// Up to so many entries one way; says what was told to be lost.
     fn go(&mut self, is_forward: bool, steps: usize) -> Vec<LostRange> {
         let mut told = Vec::new();
+        let (first, last) = if is_forward { (At::Start, At::End) } else { (At::End, At::Start) };
         for _ in 0..steps {
+            let at = self.at.get_or_insert_with(|| first.clone());
             let found = if is_forward { self.iter.move_next() } else { self.iter.move_prev() };
             let found = match found {
                 Ok(found) => found.map(|item| (item.key.to_vec(), item.value.to_vec())),
@@ -146,15 +158,16 @@ impl<'a> Walk<'a> {
                     continue;
                 }
             };
-            let next = found.as_ref().map(|(key, _)| key.clone());
-            let is_between = |key: &Vec<u8>| {
-                let (from, to) = if is_forward { (&self.at, &next) } else { (&next, &self.at) };
-                from.as_ref().is_none_or(|from| from < key) && to.as_ref().is_none_or(|to| key < to)
-            };
-            for key in self.model.entries().keys().filter(|key| is_between(key)) {
-                assert!(told.iter().any(|lost| holds(lost, key)), "{} is left out", key.escape_ascii());
+            let next = found.as_ref().map_or_else(|| last.clone(), |(key, _)| At::On(key.clone()));
+            let (from, to) = if is_forward { (&*at, &next) } else { (&next, &*at) };
+            assert!(from <= to, "a scan goes the way it is sent: from {at:?} to {next:?}");
+            for key in self.model.entries().keys() {
+                let passed = At::On(key.clone());
+                let is_between = *from < passed && passed < *to;
+                let is_told = told.iter().any(|lost| holds(lost, key));
+                assert!(!is_between || is_told, "{} is left out", key.escape_ascii());
             }
-            self.at = next;
+            *at = next;
             match found {
                 None => break,
                 Some((key, value)) => assert_eq!(self.model.get(&key), Some(value)),
@@ -282,6 +295,21 @@ fn an_older_version_never_stands_in_for_a_lost_one() {
         check_damaged(&world, &Model::new(&layout, snapshot), snapshot).len()
     };
     assert_eq!([u64::MAX, 30, 25, 5, 1, 0].map(unanswered_at), [1, 1, 1, 0, 0, 0]);
+}
+
+/// A scan that steps through losses only, and turns round amid them, has not come to the other end.
+#[test]
+fn who_turns_round_amid_losses_is_shown_the_keys_before_them() {
+    let mut layout = plain();
+    layout.cuts = (1..8).map(|nth| format!("k{:02}", nth * 5).into_bytes()).collect();
+    let check = |kept: usize| {
+        let world = World::with_options(&layout, &unprotected());
+        let gone = world.tables.iter().enumerate().filter(|(nth, _)| *nth != kept);
+        gone.for_each(|(_, table)| world.fs.remove(&World::path_of(table)).unwrap());
+        let unanswered = check_damaged(&world, &Model::new(&layout, SeqNo::MAX), SeqNo::MAX);
+        assert_eq!(unanswered.len(), 35);
+    };
+    (0..8).for_each(check);
 }
 
 /// Two thousand keys in blocks so small that their index takes more than a page.
