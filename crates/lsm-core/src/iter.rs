@@ -2,7 +2,8 @@
 //!
 //! Invariant: what it stands on is the newest visible version of its key, no delete, under no newer range
 //! delete, and nothing newer that the snapshot sees may be lost. A loss on the way is told as an error where
-//! it begins; the next step goes on behind it, over the keys in it that newer entries decide.
+//! it begins; the next step goes on behind it, over the keys in it that newer entries decide. After any other error
+//! the next step tries again: no key that was not shown, and no loss that was not told, is behind it then.
 
 mod backward;
 mod doubts;
@@ -53,14 +54,14 @@ pub(crate) struct Iter<M: MemSource> {
 /// Where it is, and where that leaves the cursor below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Nowhere.
+    /// Nowhere yet.
     Nowhere,
     /// On `key`; going forward, the cursor is on the version that is seen.
     OnForward,
     /// On `key`; going back, the cursor is before all its versions.
     OnBack,
     /// At `key`, after an error: the cursor is anywhere.
-    Adrift,
+    Adrift(Side),
     /// Before a loss that was told, going forward: the cursor is on what comes behind it, if anything does.
     BeforeLoss(Next),
     /// Behind a loss that was told, going back: `key` comes next, if any does, with the cursor before it.
@@ -69,6 +70,14 @@ enum Place {
     AtEnd,
     /// Before the first.
     AtStart,
+}
+
+/// On which side of a key it is: behind it, going back, and before it, going forward, that key comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Before,
+    On,
+    Behind,
 }
 
 /// What comes next behind a loss that was told.

@@ -6,6 +6,8 @@ mod layout;
 mod marked;
 mod memory;
 mod model;
+mod refused;
+mod scan;
 pub(crate) mod walk;
 mod world;
 

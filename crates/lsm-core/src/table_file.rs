@@ -102,15 +102,15 @@ impl TableFile {
         self.rebuilt.get().and_then(Option::as_ref).unwrap_or(&self.view)
     }
 
-    /// Makes its [view](Self::view) do without a block that is lost, if that holds no entries. A few data
-    /// blocks behind a dictionary may pass for such, to no harm.
+    /// Makes its [view](Self::view) do without a block that is lost, if that holds no entries. For one that does, the
+    /// index tells best which keys are lost.
     ///
     /// # Errors
     /// When a newer release or another key is needed.
     #[cold]
     #[inline(never)]
     pub(crate) fn do_without(&self, env: &ReadEnv, at: BlockSpan) -> Result<(), Error> {
-        let is_index = self.view.properties().is_none_or(|properties| at.offset >= properties.data_bytes);
+        let is_index = at.offset >= self.view.root().data_end();
         if !is_index || self.rebuilt.get().is_some() {
             return Ok(());
         }

@@ -156,6 +156,12 @@ impl TableRoot {
         self.entries
     }
 
+    /// Where in the body the data blocks end: every one of them is before it, and the index behind it.
+    #[must_use]
+    pub const fn data_end(&self) -> u64 {
+        self.data_end
+    }
+
     /// What the table says of its key; `None` if it is not encrypted.
     #[must_use]
     pub const fn key_stamp(&self) -> Option<KeyStamp> {

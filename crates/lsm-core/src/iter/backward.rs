@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use sst_format::SeqNo;
 
-use super::{Item, Iter, Next, Place, STEPS_BEFORE_SEEK, Seen, Verdict, Wants, doubts::Way};
+use super::{Item, Iter, Next, Place, STEPS_BEFORE_SEEK, Seen, Side, Verdict, Wants, doubts::Way};
 use crate::{Error, entry_cursor::EntryCursor, mem_source::MemSource};
 
 impl<M: MemSource> Iter<M> {
@@ -13,6 +13,7 @@ impl<M: MemSource> Iter<M> {
     /// # Errors
     /// See [`seek_first`](Self::seek_first).
     pub(crate) fn seek_last(&mut self) -> Result<Option<Item<'_>>, Error> {
+        self.place = Place::AtEnd;
         self.start_back()?;
         self.find_back()
     }
@@ -25,9 +26,13 @@ impl<M: MemSource> Iter<M> {
         if self.range.ends_before(self.order(), key) {
             return self.seek_last();
         }
-        self.place = Place::Nowhere;
-        self.doubts.restart(&self.view.reader.order, Way::Back, Some(key));
-        self.cursor.seek_before(key, SeqNo::new(0))?;
+        if self.range.starts_behind(self.order(), key) {
+            self.place = Place::AtStart;
+            return Ok(None);
+        }
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        self.start_back_at(Side::Behind)?;
         self.find_back()
     }
 
@@ -40,19 +45,37 @@ impl<M: MemSource> Iter<M> {
             Place::OnBack => {}
             Place::BehindLoss(next) => return self.stand_back(next),
             Place::AtStart => return Ok(None),
-            Place::Nowhere | Place::AtEnd | Place::BeforeLoss(Next::End) => self.start_back()?,
-            Place::OnForward | Place::Adrift | Place::BeforeLoss(Next::Key) => {
-                self.place = Place::Adrift;
-                self.doubts.restart(&self.view.reader.order, Way::Back, Some(&self.key));
-                self.cursor.seek_before(&self.key, SeqNo::MAX)?;
+            Place::Nowhere => return self.seek_last(),
+            Place::AtEnd | Place::BeforeLoss(Next::End) => self.start_back()?,
+            Place::OnForward => self.start_back_at(Side::On)?,
+            Place::BeforeLoss(Next::Key) => self.start_back_at(Side::Before)?,
+            Place::Adrift(side) => {
+                self.doubts.resume(&self.view.reader.order, Way::Back);
+                self.resume_back_at(side)?;
             }
         }
         self.find_back()
     }
 
+    /// Back from that side of `key`.
+    fn start_back_at(&mut self, side: Side) -> Result<(), Error> {
+        self.doubts.restart(&self.view.reader.order, Way::Back, Some(&self.key));
+        self.resume_back_at(side)
+    }
+
+    /// Back from that side of `key`, from wherever the cursor is.
+    fn resume_back_at(&mut self, side: Side) -> Result<(), Error> {
+        self.place = Place::Adrift(side);
+        match side {
+            Side::Before | Side::On => self.cursor.seek_before(&self.key, SeqNo::MAX),
+            Side::Behind => self.cursor.seek_before(&self.key, SeqNo::new(0)),
+        }
+    }
+
+    /// If that fails, the place stays what it was, as in [`start_forward`](Self::start_forward).
+    ///
     /// No entry has the sequence number 0, so what is before that of a key is every version of it.
     fn start_back(&mut self) -> Result<(), Error> {
-        self.place = Place::Nowhere;
         self.doubts.restart(&self.view.reader.order, Way::Back, None);
         match &self.range.upper {
             Bound::Unbounded => self.cursor.seek_last(),
@@ -92,8 +115,9 @@ impl<M: MemSource> Iter<M> {
             }
             self.key.clear();
             self.key.extend_from_slice(entry.key);
-            self.place = Place::Adrift;
+            self.place = Place::Adrift(Side::Behind);
             let Some(seen) = self.newest_seen()? else { continue };
+            self.place = Place::Adrift(Side::On);
             if let Verdict::Shown = self.judge(seen)? {
                 return Ok(true);
             }

@@ -19,6 +19,8 @@ pub(super) struct Doubts {
     known: Vec<Doubt>,
     /// How many of the log's are known.
     seen: usize,
+    /// Of what was told: on the way where.
+    way: Way,
 }
 
 #[derive(Debug)]
@@ -29,8 +31,9 @@ struct Doubt {
 }
 
 /// Which way a scan goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Way {
+    #[default]
     Forward,
     Back,
 }
@@ -72,13 +75,22 @@ impl Doubts {
         as_new.any(|doubt| doubt.loss.obscures(order, key, snapshot, Some(decisive.seq)))
     }
 
-    /// A scan starts anew at `from`, or turns round there: what lies behind it that way is not to be told.
+    /// A scan starts anew at `from`: what lies behind it that way is not to be told.
     pub(super) fn restart(&mut self, order: &KeyOrder, way: Way, from: Option<&[u8]>) {
+        self.way = way;
         for Doubt { loss, is_told, .. } in &mut self.known {
             *is_told = from.is_some_and(|from| match way {
                 Way::Forward => loss.is_before(order, from),
                 Way::Back => loss.is_behind(order, from),
             });
+        }
+    }
+
+    /// A scan goes on that way after an error, which may have kept it from telling what it had passed: that is still
+    /// to be told. If it turns round, everything is, as the place of the error is not one that it showed.
+    pub(super) fn resume(&mut self, order: &KeyOrder, way: Way) {
+        if self.way != way {
+            self.restart(order, way, None);
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use sst_format::SeqNo;
 
-use super::{Item, Iter, Next, Place, STEPS_BEFORE_SEEK, Seen, Verdict, Wants, doubts::Way};
+use super::{Item, Iter, Next, Place, STEPS_BEFORE_SEEK, Seen, Side, Verdict, Wants, doubts::Way};
 use crate::{Error, entry_cursor::EntryCursor, mem_source::MemSource};
 
 /// Keys under one range delete before sources that it covers are taken behind it.
@@ -17,6 +17,7 @@ impl<M: MemSource> Iter<M> {
     /// [`Error::Lost`] where a loss begins, which the next step passes; others leave it where it can try
     /// again.
     pub(crate) fn seek_first(&mut self) -> Result<Option<Item<'_>>, Error> {
+        self.place = Place::AtStart;
         self.start_forward()?;
         self.find_forward()
     }
@@ -29,9 +30,13 @@ impl<M: MemSource> Iter<M> {
         if self.range.starts_behind(self.order(), key) {
             return self.seek_first();
         }
-        self.place = Place::Nowhere;
-        self.doubts.restart(&self.view.reader.order, Way::Forward, Some(key));
-        self.cursor.seek(key, self.range.snapshot)?;
+        if self.range.ends_before(self.order(), key) {
+            self.place = Place::AtEnd;
+            return Ok(None);
+        }
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        self.start_at(Side::Before)?;
         self.find_forward()
     }
 
@@ -42,19 +47,26 @@ impl<M: MemSource> Iter<M> {
     pub(crate) fn move_next(&mut self) -> Result<Option<Item<'_>>, Error> {
         match self.place {
             Place::OnForward => {
-                self.place = Place::Adrift;
+                self.place = Place::Adrift(Side::On);
                 self.skip_key()?;
             }
             Place::BeforeLoss(_) => {}
             Place::AtEnd => return Ok(None),
-            Place::Nowhere | Place::AtStart | Place::BehindLoss(Next::End) => self.start_forward()?,
-            Place::OnBack | Place::Adrift | Place::BehindLoss(Next::Key) => self.turn_forward()?,
+            Place::Nowhere => return self.seek_first(),
+            Place::AtStart | Place::BehindLoss(Next::End) => self.start_forward()?,
+            Place::OnBack => self.start_at(Side::On)?,
+            Place::BehindLoss(Next::Key) => self.start_at(Side::Behind)?,
+            Place::Adrift(side) => {
+                self.doubts.resume(&self.view.reader.order, Way::Forward);
+                self.resume_at(side)?;
+            }
         }
         self.find_forward()
     }
 
+    /// If that fails, the place stays what it was: from none of those that lead here is anything told or shown
+    /// by where the cursor is.
     fn start_forward(&mut self) -> Result<(), Error> {
-        self.place = Place::Nowhere;
         self.doubts.restart(&self.view.reader.order, Way::Forward, None);
         match &self.range.lower {
             Bound::Unbounded => self.cursor.seek_first(),
@@ -67,10 +79,19 @@ impl<M: MemSource> Iter<M> {
         }
     }
 
-    fn turn_forward(&mut self) -> Result<(), Error> {
-        self.place = Place::Adrift;
+    /// From that side of `key`.
+    fn start_at(&mut self, side: Side) -> Result<(), Error> {
         self.doubts.restart(&self.view.reader.order, Way::Forward, Some(&self.key));
-        self.leave_key()
+        self.resume_at(side)
+    }
+
+    /// From that side of `key`, from wherever the cursor is.
+    fn resume_at(&mut self, side: Side) -> Result<(), Error> {
+        self.place = Place::Adrift(side);
+        match side {
+            Side::Before => self.cursor.seek(&self.key, self.range.snapshot),
+            Side::On | Side::Behind => self.leave_key(),
+        }
     }
 
     /// Behind every version of `key`, step by step if they are few.
@@ -129,7 +150,7 @@ impl<M: MemSource> Iter<M> {
             let seen = Seen { seq: entry.seq, kind: entry.kind, rank: self.cursor.rank() };
             self.key.clear();
             self.key.extend_from_slice(entry.key);
-            self.place = Place::Adrift;
+            self.place = Place::Adrift(Side::On);
             newer = 0;
             match self.judge(seen)? {
                 Verdict::Shown => return Ok(true),
