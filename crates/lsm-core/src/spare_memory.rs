@@ -40,9 +40,10 @@ impl SpareMemories {
 
     /// Keeps what a finished table left beside its image.
     pub(crate) fn keep(&self, left: SpareMemory) {
-        let filters = &mut self.kept.lock().filters;
-        if filters.len() < KEPT_MAX {
-            filters.push(left);
+        let mut kept = self.kept.lock();
+        kept.used = Some(Instant::now());
+        if kept.filters.len() < KEPT_MAX {
+            kept.filters.push(left);
         }
     }
 
@@ -59,9 +60,10 @@ impl SpareMemories {
 
 impl Recycler for SpareMemories {
     fn recycle(&self, bytes: Vec<u8>) {
-        let images = &mut self.kept.lock().images;
-        if images.len() < KEPT_MAX {
-            images.push(bytes);
+        let mut kept = self.kept.lock();
+        kept.used = Some(Instant::now());
+        if kept.images.len() < KEPT_MAX {
+            kept.images.push(bytes);
         }
     }
 }
@@ -99,5 +101,8 @@ mod tests {
         assert_eq!(kept(), (KEPT_MAX - 1, KEPT_MAX - 1), "in use a moment ago");
         spare.let_go(Instant::now() + Duration::from_secs(1));
         assert_eq!(kept(), (0, 0));
+        spare.recycle(vec![0; 10]);
+        spare.let_go(Instant::now() + Duration::from_secs(1));
+        assert_eq!(kept(), (0, 0), "what came back behind a rest");
     }
 }
