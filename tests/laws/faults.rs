@@ -97,6 +97,12 @@ fn a_change_that_happens_and_is_reported_as_refused_costs_no_more_than_an_error(
     each(Ops::Changing, Mishap::FailDone(ErrorKind::Other), 7, false);
 }
 
+/// Also those that take a failed checkpoint away again: what is left of it never misses a table.
+#[test]
+fn changes_that_happen_and_are_reported_as_refused_from_some_moment_on_cost_no_more_than_errors() {
+    each(Ops::Changing, Mishap::FailDone(ErrorKind::Other), 3, true);
+}
+
 #[test]
 fn a_write_that_stops_half_way_costs_no_more_than_an_error() {
     each(Op::Write, Mishap::PartWrite(ErrorKind::Other), 5, false);

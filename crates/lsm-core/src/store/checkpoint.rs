@@ -6,13 +6,16 @@
 
 use std::{io::ErrorKind, path::Path, sync::Arc};
 
-use lsm_io::{Access, FileOffset, Fs, IoError};
+use lsm_io::{Access, DirEntry, FileOffset, Fs, IoError};
 use page_ecc::PAGE_LEN;
 use parking_lot::MutexGuard;
 use sst_format::SeqNo;
 
 use super::{Store, sweeping::Obsolete};
-use crate::{Catalog, Error, Manifest, PauseGuard, TableMeta, names::table_path};
+use crate::{
+    Catalog, Error, Manifest, PauseGuard, TableMeta,
+    names::{parse_table, table_path},
+};
 
 /// How much is read of a file that cannot be read in one go: 1 MiB.
 const COPIED_AT_ONCE: usize = 1 << 20;
@@ -162,13 +165,21 @@ impl Made<'_> {
     }
 
     fn discard(self) {
-        let fs = &self.store.options.fs;
-        let listed = fs.list(self.dest).unwrap_or_default();
-        let all = listed.iter().map(|entry| self.dest.join(&entry.name));
-        let removed = all.into_iter().try_for_each(|file| fs.remove(&file));
-        if let Err(error) = removed.and_then(|()| fs.remove_dir(self.dest)) {
-            log::warn!("a failed checkpoint left files behind, which are no store: {error}");
+        if let Err(error) = self.remove_all() {
+            log::warn!("a failed checkpoint left files behind, which are no store or a whole one: {error}");
         }
+    }
+
+    /// The tables last, and none unless what names them is gone: what is left never misses one.
+    fn remove_all(&self) -> Result<(), IoError> {
+        let fs = &self.store.options.fs;
+        let is_table = |entry: &&DirEntry| parse_table(entry.name.as_ref()).is_some();
+        let listed = fs.list(self.dest)?;
+        let (tables, naming): (Vec<_>, Vec<_>) = listed.iter().partition(is_table);
+        naming.into_iter().try_for_each(|entry| fs.remove(&self.dest.join(&entry.name)))?;
+        fs.sync_dir(self.dest)?;
+        tables.into_iter().try_for_each(|entry| fs.remove(&self.dest.join(&entry.name)))?;
+        fs.remove_dir(self.dest)
     }
 }
 
