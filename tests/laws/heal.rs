@@ -4,6 +4,7 @@
 mod cost;
 mod crashes;
 mod live;
+mod log_end;
 mod others;
 mod patient;
 mod resumed;

@@ -138,11 +138,17 @@ impl Depot {
 
     /// Deletes the segment that stands ready.
     pub(crate) fn clear(&self) {
-        let spare = self.stock.lock().ready.take();
+        self.discard(|_| true);
+    }
+
+    /// Deletes the segment that stands ready if it is of a kind; whether it was.
+    pub(crate) fn discard(&self, is_meant: impl FnOnce(&SegmentRecord) -> bool) -> bool {
+        let spare = self.stock.lock().ready.take_if(|spare| is_meant(&spare.record));
         if let Some(spare) = spare {
             // What is left behind is an unrecorded file, which recovery reports.
             let _ = self.fs.remove(&spare.record.path(&self.dir));
         }
+        spare.is_some()
     }
 
     /// Has it remembered that a segment comes into use.

@@ -28,6 +28,16 @@ pub enum Flaw {
         /// Which page of the extents.
         page: u64,
     },
+    /// Something stands behind the last group, where nobody wrote yet. It harms only what is written over it: a
+    /// segment in use should be left for another, and with any other segment nothing is wrong.
+    Ahead {
+        /// Of which extent.
+        extent: Extent,
+        /// Which page of it.
+        page: u64,
+        /// Where that is in the file.
+        offset: FileOffset,
+    },
 }
 
 /// The right bytes for a page of a segment file. The segment in use is patched only once it is closed.
@@ -78,25 +88,31 @@ pub fn examine(
     let mut pages = 1;
     // Patches and gaps wait here until the next good piece shows whether something is missing before it.
     let mut lost = Vec::new();
+    let mut ahead = Vec::new();
     let mut last: Option<Piece> = None;
+    let mut is_durable = true;
     let mut on_medium = Pages::on_medium(&source);
     for page in Position::FRAMES.page()..record.extent_pages {
         let merged = Merged::of(on_medium.read(page), source.salter, page);
+        let wrong = Extent::BOTH.into_iter().zip(merged.extents).filter(|(_, copy)| *copy != Copy::Right);
         let (Some((first, _)), Some((end, _))) = (merged.pieces.first(), merged.pieces.last()) else {
             lost.push(page);
+            ahead.extend(wrong.map(|(extent, _)| Flaw::Ahead {
+                extent,
+                page,
+                offset: offset(&record, extent, page),
+            }));
             continue;
         };
-        if end.next() > durable {
-            break;
+        ahead.clear();
+        is_durable &= end.next() <= durable;
+        if !is_durable {
+            continue;
         }
         let runs_on = last.is_none_or(|last| follows(&last, first));
         settle(&mut patches, &mut lost, runs_on, &mut visit);
         pages = page + 1;
-        for (extent, copy) in Extent::BOTH.into_iter().zip(merged.extents) {
-            if copy != Copy::Right {
-                patches.push(patch(&record, extent, page, merged.bytes.clone()));
-            }
-        }
+        patches.extend(wrong.map(|(extent, _)| patch(&record, extent, page, merged.bytes.clone())));
         if merged.pieces.windows(2).any(|pair| !follows(&pair[0].0, &pair[1].0)) {
             lost.push(page);
         }
@@ -106,6 +122,7 @@ pub fn examine(
     let runs_on = last.is_none_or(|last| is_whole(&last));
     lost.retain(|&page| page < pages);
     settle(&mut patches, &mut lost, runs_on, &mut visit);
+    ahead.into_iter().for_each(visit);
     Ok(Some(pages))
 }
 
@@ -128,8 +145,11 @@ fn examine_header(source: &Source) -> Vec<Patch> {
 }
 
 fn patch(record: &SegmentRecord, extent: Extent, page: u64, bytes: Box<Page>) -> Patch {
-    let offset = record.offset(extent, Position(page * PAGE_LEN as u64));
-    Patch { extent, page, offset: FileOffset::new(offset), bytes }
+    Patch { extent, page, offset: offset(record, extent, page), bytes }
+}
+
+fn offset(record: &SegmentRecord, extent: Extent, page: u64) -> FileOffset {
+    FileOffset::new(record.offset(extent, Position(page * PAGE_LEN as u64)))
 }
 
 fn is_whole(piece: &Piece) -> bool {

@@ -196,6 +196,17 @@ impl Log {
         closed.map(|(_, next)| *next).or_else(|| current.map(|_| tail.durable()))
     }
 
+    /// How many pages of the extents of a segment may have been written, if it takes more: of the one in use or the one
+    /// that stands ready.
+    #[must_use]
+    pub fn pages_written_in(&self, segment: SegmentNo) -> Option<u64> {
+        // In this order, so that it is seen when it comes into use meanwhile.
+        let is_ready = self.spare().is_some_and(|spare| spare.number == segment);
+        let tail = self.tail.lock();
+        let current = tail.current().filter(|record| record.number == segment);
+        current.and_then(|_| tail.pages_written()).or(is_ready.then_some(0))
+    }
+
     /// The segments that hold the history, oldest first: what [`Recovery::scan`](crate::Recovery::scan) reads.
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentRecord> {
@@ -208,6 +219,14 @@ impl Log {
     #[must_use]
     pub fn spare(&self) -> Option<SegmentRecord> {
         self.cx.depot.spare()
+    }
+
+    /// Deletes the segment that stands ready, if it is this one; whether it was: for one that was hurt before it came into
+    /// use.
+    pub fn discard_spare(&self, segment: SegmentNo) -> bool {
+        let was_ready = self.cx.depot.discard(|spare| spare.number == segment);
+        self.cx.wants_care.fetch_or(was_ready, Ordering::Relaxed);
+        was_ready
     }
 
     /// The segment in use.

@@ -105,6 +105,11 @@ impl Tail {
         self.place.as_ref().map(|place| place.record)
     }
 
+    /// Pages of an extent of the segment in use that may have been written.
+    pub(crate) fn pages_written(&self) -> Option<u64> {
+        self.place.as_ref().map(|place| place.end.round_up().page())
+    }
+
     /// Segments that take no more, with the first number behind each.
     pub(crate) fn closed(&self) -> &[(SegmentRecord, SeqNo)] {
         &self.closed

@@ -277,7 +277,12 @@ impl Engine {
         let log = self.log()?;
         let find = || self.segments().into_iter().find(|segment| segment.number.get() == number);
         let Some(segment) = find() else { return Ok((Evidence::default(), Healing::Gone)) };
+        if log.discard_spare(segment.number) {
+            return Ok((Evidence::default(), Healing::Rewritten));
+        }
+        let mut ahead = Vec::new();
         if log.current().is_some_and(|current| current.number == segment.number) {
+            ahead = self.examine_segment(&segment)?.unwrap_or_default().ahead;
             log.rotate()?;
         }
         let Some(seen) = self.examine_segment(&segment)? else {
@@ -292,7 +297,12 @@ impl Engine {
         if is_patchable {
             let pages = seen.patches.len() as u64;
             if self.patch_segment(&segment, seen.patches)? {
-                let outcome = if pages == 0 { Healing::Clean } else { Healing::InPlace { pages } };
+                let outcome = match pages {
+                    // The log goes on elsewhere, which is all that helps behind its end.
+                    0 if !ahead.is_empty() => Healing::Rewritten,
+                    0 => Healing::Clean,
+                    pages => Healing::InPlace { pages },
+                };
                 return Ok((evidence, outcome));
             }
         }
@@ -302,11 +312,23 @@ impl Engine {
         Ok((evidence, outcome))
     }
 
-    /// Looks at a segment of the log; none if it is gone.
+    /// Looks at a segment of the log, up to what was written last; none if it is gone.
     pub(crate) fn examine_segment(&self, segment: &SegmentRecord) -> Result<Option<SegmentSeen>, Error> {
+        let log = self.log().ok();
+        let written = || log?.pages_written_in(segment.number);
+        if let (Some(log), Some(_)) = (log, written()) {
+            // What is not durable cannot be judged. Of a disk that refuses, the log itself takes care.
+            let _ = log.sync();
+        }
         let (store, durable) = (self.store.keeper().catalog().store, self.durable_in(segment.number));
         let shelf = Shelf { fs: &self.options.fs, dir: self.store.dir(), store };
-        shelf.examine(segment, durable)
+        let mut seen = shelf.examine(segment, durable)?;
+        if let Some(seen) = &mut seen {
+            // What was written meanwhile may have been seen half.
+            let end = written().unwrap_or(u64::MAX);
+            seen.ahead.retain(|&(page, _)| page >= end);
+        }
+        Ok(seen)
     }
 
     /// Writes patches into a closed segment and syncs it; whether the medium shows them.

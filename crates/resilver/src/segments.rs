@@ -26,6 +26,9 @@ pub(crate) struct SegmentSeen {
     pub(crate) lost: Vec<u64>,
     /// Pages that the file is too short to have.
     pub(crate) missing: Vec<u64>,
+    /// Pages behind the end that hold something, each as a page of its extent and of the file: of the segment in use,
+    /// which should be left for another before it comes to them.
+    pub(crate) ahead: Vec<(u64, u64)>,
 }
 
 impl Shelf<'_> {
@@ -47,6 +50,7 @@ impl Shelf<'_> {
         let examined = lsm_wal::examine(&at, *segment, durable, |flaw| match flaw {
             Flaw::Mendable(patch) => seen.patches.push(patch),
             Flaw::Lost { page } => seen.lost.push(page),
+            Flaw::Ahead { page, offset, .. } => seen.ahead.push((page, offset.get() / PAGE_LEN as u64)),
         })?;
         seen.pages = examined.unwrap_or(0) * 2;
         Ok(Some(seen))

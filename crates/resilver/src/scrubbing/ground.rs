@@ -118,7 +118,8 @@ impl Ground for Beat<'_> {
                     return if is_gone { Ok(None) } else { Err(gone()) };
                 };
                 // What neither extent has is in memory: flushed, it needs no log.
-                let flaws = seen.bad().into_keys().map(|page| flaw(page, Rung::Copied));
+                let ahead = seen.ahead.iter().map(|&(_, page)| page);
+                let flaws = seen.bad().into_keys().chain(ahead).map(|page| flaw(page, Rung::Copied));
                 Ok(Some(Box::new(Whole { flaws: flaws.collect() })))
             }
             FileKind::Manifest => {
