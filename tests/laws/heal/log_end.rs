@@ -1,7 +1,11 @@
 //! The end of the log in use: what stands there without a sync, and what stands behind it, is looked at and healed
 //! like the rest.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use lsm_io::{Access, FileOffset, Fs, MemFs};
 use resilver::{Background, Db, HealMode};
@@ -20,7 +24,7 @@ fn unsynced(disk: &MemFs) -> (Db, PathBuf) {
 }
 
 /// The first page of an extent behind everything that was written.
-fn end_page(disk: &MemFs, segment: &PathBuf) -> u64 {
+fn end_page(disk: &MemFs, segment: &Path) -> u64 {
     let half = pages_of(disk, segment) / 2;
     let file = disk.open(segment, Access::ReadOnly).unwrap();
     let bytes = file.read_to_vec(FileOffset::ZERO, (half * PAGE) as usize).unwrap();
