@@ -156,21 +156,28 @@ impl Depot {
         self.registry.record(&record).map_err(|cause| Fault::Record { record, cause })
     }
 
-    /// Makes a segment whose extents have at least `pages` pages.
+    /// Makes a segment whose extents have at least `pages` pages: a longer one where the disk has room for it.
     fn make(&self, pages: u64) -> Result<Blank, Fault> {
         let zeros =
             if self.waited_for.swap(false, Ordering::Relaxed) { Zeros::Written } else { Zeros::Holes };
-        let (number, extent_pages) = {
+        let least = pages.max(self.options.extent_pages());
+        let usual = match zeros {
+            // Zeros are written for nothing if the log is closed before it comes to them.
+            Zeros::Written => least,
+            Zeros::Holes => pages.max(self.options.next_extent_pages(self.stock.lock().made)),
+        };
+        match self.make_with(usual, zeros) {
+            Err(_) if usual > least => self.make_with(least, zeros),
+            made => made,
+        }
+    }
+
+    fn make_with(&self, extent_pages: u64, zeros: Zeros) -> Result<Blank, Fault> {
+        let number = {
             let mut stock = self.stock.lock();
-            let usual = match zeros {
-                // Zeros are written for nothing if the log is closed before it comes to them.
-                Zeros::Written => self.options.extent_pages(),
-                Zeros::Holes => self.options.next_extent_pages(stock.made),
-            };
-            let (number, extent_pages) = (stock.next, pages.max(usual));
+            let number = stock.next;
             stock.next = number.next();
-            stock.made += extent_pages;
-            (number, extent_pages)
+            number
         };
         let record = SegmentRecord { number, uid: self.registry.uid(number), extent_pages };
         if let Err(cause) = self.make_file(&record, zeros) {
@@ -178,6 +185,7 @@ impl Depot {
             let _ = self.fs.remove(&record.path(&self.dir));
             return Err(Fault::Prepare { record, cause });
         }
+        self.stock.lock().made += extent_pages;
         Ok(Blank { record, zeros })
     }
 

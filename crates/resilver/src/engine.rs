@@ -277,6 +277,10 @@ impl Engine {
         while self.flush_one()? {}
         self.trim_log()?;
         while self.compact_one()? {}
+        if self.options.background == Background::Inline {
+            // There is no thread that does so after a while.
+            self.store.let_go_of_memory(Duration::ZERO);
+        }
         self.store.sweep()?;
         Ok(())
     }

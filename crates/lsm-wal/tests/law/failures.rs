@@ -3,10 +3,10 @@
 
 use std::{io::ErrorKind, sync::Arc};
 
-use crate::bench;
+use crate::bench::{self, Bench, Manifest};
 use crate::history::{Act, Fate, Run, random_acts, scripted_acts};
-use lsm_io::{Crash, FaultFs, FaultPlan, MemFs, Mishap, Op, Ops, Trigger};
-use lsm_wal::{Durability, Fault, LogError, SeqNo};
+use lsm_io::{ByteLen, Crash, FaultFs, FaultPlan, MemFs, Mishap, Op, Ops, Trigger};
+use lsm_wal::{Durability, Fault, LogError, LogOptions, SeqNo};
 
 /// Plays `acts` with a mishap, then looks at what a killed process and what a power cut leaves. Says whether
 /// anything befell it.
@@ -113,4 +113,22 @@ fn a_sync_that_failed_succeeds_when_asked_again_and_then_everything_is_durable()
     std::mem::forget(log);
     let left = bench.moved_to(Arc::new(mem.crash(Crash::LoseUnsynced)));
     assert_eq!(left.replay().len(), 1);
+}
+
+#[test]
+fn where_there_is_no_room_for_a_longer_segment_a_short_one_does() {
+    const SHORT: u64 = 256 << 10;
+    let fs = FaultFs::new(Arc::new(MemFs::new()), FaultPlan::new(0).room(ByteLen::new(5 * SHORT)));
+    let mut bench = Bench::on(Arc::new(fs), Manifest::default());
+    bench.options = LogOptions::default()
+        .segment_bytes(SHORT)
+        .segment_bytes_max(4 * SHORT)
+        .durability(Durability::Buffered);
+    let log = bench.open();
+    let appended = (0..).take_while(|_| log.append(vec![7; 4000], 1, Durability::Buffered).is_ok()).count();
+    let lens: Vec<_> = log.segments().iter().map(|segment| segment.file_len() / SHORT).collect();
+    assert_eq!(lens, [1, 1, 2, 1]);
+    assert!(appended > 100);
+    drop(log);
+    assert_eq!(bench.replay().len(), appended);
 }
