@@ -3,7 +3,7 @@
 
 use std::{io::ErrorKind, sync::Arc};
 
-use crate::bench::{self, Bench, Manifest};
+use crate::bench::{Bench, Manifest};
 use crate::history::{Act, Fate, Run, random_acts, scripted_acts};
 use lsm_io::{ByteLen, Crash, FaultFs, FaultPlan, MemFs, Mishap, Op, Ops, Trigger};
 use lsm_wal::{Durability, Fault, LogError, LogOptions, SeqNo};
@@ -83,7 +83,7 @@ fn operations_failing_here_and_there_cost_nothing_acknowledged() {
 #[test]
 fn a_failed_group_is_told_its_numbers_and_the_next_goes_into_a_new_segment() {
     let faults = FaultFs::new(Arc::new(MemFs::new()), FaultPlan::new(0));
-    let bench = bench::Bench::on(Arc::new(faults.clone()), bench::Manifest::default());
+    let bench = Bench::on(Arc::new(faults.clone()), Manifest::default());
     let log = bench.open();
     log.append(&b"kept"[..], 1, Durability::Buffered).unwrap();
     faults.arm(Trigger::nth(Op::Sync, 1), Mishap::FailAndForget(ErrorKind::Other));
@@ -104,7 +104,7 @@ fn a_failed_group_is_told_its_numbers_and_the_next_goes_into_a_new_segment() {
 fn a_sync_that_failed_succeeds_when_asked_again_and_then_everything_is_durable() {
     let mem = MemFs::new();
     let faults = FaultFs::new(Arc::new(mem.clone()), FaultPlan::new(0));
-    let bench = bench::Bench::on(Arc::new(faults.clone()), bench::Manifest::default());
+    let bench = Bench::on(Arc::new(faults.clone()), Manifest::default());
     let log = bench.open();
     log.append(&b"kept"[..], 1, Durability::Buffered).unwrap();
     faults.arm(Trigger::nth(Op::Sync, 1), Mishap::FailAndForget(ErrorKind::Other));
