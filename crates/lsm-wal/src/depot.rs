@@ -56,6 +56,8 @@ struct Stock {
     next: SegmentNo,
     /// Pages of one extent of each segment that was made, together.
     made: u64,
+    /// Those of them that were zeroed ahead.
+    zeroed: u64,
     ready: Option<Blank>,
 }
 
@@ -75,7 +77,7 @@ impl Depot {
         registry: Arc<dyn Registry>,
         next: SegmentNo,
     ) -> Self {
-        let stock = Mutex::new(Stock { next, made: 0, ready: None });
+        let stock = Mutex::new(Stock { next, made: 0, zeroed: 0, ready: None });
         let waited_for = AtomicBool::new(options.expected() == Durability::Synced);
         Self { fs, dir, store, options, registry, waited_for, making: Mutex::default(), stock }
     }
@@ -160,13 +162,15 @@ impl Depot {
     fn make(&self, pages: u64) -> Result<Blank, Fault> {
         let zeros =
             if self.waited_for.swap(false, Ordering::Relaxed) { Zeros::Written } else { Zeros::Holes };
-        let least = pages.max(self.options.extent_pages());
-        let usual = match zeros {
-            // Zeros are written for nothing if the log is closed before it comes to them.
-            Zeros::Written => least,
-            Zeros::Holes => pages.max(self.options.next_extent_pages(self.stock.lock().made)),
+        let usual = {
+            let stock = self.stock.lock();
+            match zeros {
+                Zeros::Written => self.options.next_zeroed_pages(stock.zeroed),
+                Zeros::Holes => self.options.next_extent_pages(stock.made),
+            }
         };
-        match self.make_with(usual, zeros) {
+        let least = pages.max(usual.min(self.options.extent_pages()));
+        match self.make_with(pages.max(usual), zeros) {
             Err(_) if usual > least => self.make_with(least, zeros),
             made => made,
         }
@@ -185,7 +189,10 @@ impl Depot {
             let _ = self.fs.remove(&record.path(&self.dir));
             return Err(Fault::Prepare { record, cause });
         }
-        self.stock.lock().made += extent_pages;
+        let mut stock = self.stock.lock();
+        stock.made += extent_pages;
+        stock.zeroed += if zeros == Zeros::Written { extent_pages } else { 0 };
+        drop(stock);
         Ok(Blank { record, zeros })
     }
 

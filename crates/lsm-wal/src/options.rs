@@ -4,6 +4,9 @@ use page_ecc::PAGE_LEN;
 
 use crate::{SeqNo, segment::EXTENT_PAGES_MIN};
 
+/// Pages of an extent of the first segment that is zeroed ahead.
+const ZEROED_PAGES_FIRST: u64 = 256;
+
 /// The options of a log.
 ///
 /// ```
@@ -46,7 +49,8 @@ impl Default for LogOptions {
 
 impl LogOptions {
     /// How long segment files are (64 MiB; 256 KiB at least): both extents together. A group that is too long
-    /// for one gets a longer one.
+    /// for one gets a longer one. Those that are zeroed ahead, because groups wait for syncs, begin with 2 MiB and grow
+    /// as more was made of them.
     #[must_use]
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.extent_pages = extent_pages(bytes);
@@ -55,7 +59,7 @@ impl LogOptions {
 
     /// Lets segment files grow up to so many bytes (none: they do not): each may be as long as all that this log made
     /// before it together. A segment's end is what writers wait for, so a log that is written much has few. Those
-    /// that are zeroed ahead, because groups wait for syncs, stay as they are.
+    /// that are zeroed ahead stay within [`segment_bytes`](Self::segment_bytes).
     #[must_use]
     pub fn segment_bytes_max(mut self, bytes: u64) -> Self {
         self.extent_pages_max = extent_pages(bytes);
@@ -65,6 +69,11 @@ impl LogOptions {
     /// The pages of one extent behind segments with so many in one extent each, together.
     pub(crate) fn next_extent_pages(&self, made: u64) -> u64 {
         made.min(self.extent_pages_max).max(self.extent_pages)
+    }
+
+    /// The same of segments that are zeroed ahead: the first stands ready within milliseconds, for groups that wait.
+    pub(crate) fn next_zeroed_pages(&self, made: u64) -> u64 {
+        made.max(ZEROED_PAGES_FIRST).min(self.extent_pages)
     }
 
     /// The least number the next change may get (1): higher than any number known elsewhere. Numbers that are
@@ -113,5 +122,14 @@ mod tests {
         assert_eq!(made.map(|pages| growing.next_extent_pages(pages)), [128, 128, 256, 512, 512, 512]);
         let fixed = LogOptions::default().segment_bytes(1 << 20);
         assert_eq!(made.map(|pages| fixed.next_extent_pages(pages)), [128; 6]);
+    }
+
+    #[test]
+    fn segments_that_are_zeroed_ahead_begin_small() {
+        let zeroed = LogOptions::default().segment_bytes(8 << 20).segment_bytes_max(64 << 20);
+        let made = [0, 256, 512, 1024, 2048, 5000];
+        assert_eq!(made.map(|pages| zeroed.next_zeroed_pages(pages)), [256, 256, 512, 1024, 1024, 1024]);
+        let small = LogOptions::default().segment_bytes(1 << 20);
+        assert_eq!(made.map(|pages| small.next_zeroed_pages(pages)), [128; 6]);
     }
 }

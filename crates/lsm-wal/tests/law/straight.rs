@@ -156,7 +156,7 @@ fn a_log_that_is_waited_for_goes_on_in_a_segment_zeroed_ahead() {
 #[test]
 fn care_syncs_what_is_much_and_leaves_little_alone() {
     let mut bench = Bench::new();
-    bench.options = bench.options.segment_bytes(8 << 20);
+    bench.options = bench.options.segment_bytes(8 << 20).durability(Durability::Buffered);
     let log = bench.open();
     log.take_care().unwrap();
     for (len, is_synced) in [(1000, false), (600 << 10, false), (600 << 10, true), (1000, false)] {
