@@ -205,7 +205,10 @@ impl TableFile {
     pub(crate) fn get(&self, env: &ReadEnv, wanted: Wanted<'_>, near: &mut Near) -> Result<Got, Error> {
         let Wanted { key, hash, snapshot } = wanted;
         let view = self.view();
-        let mut find = view.find_hashed(key, hash, snapshot).map_err(|cause| self.error(cause))?;
+        if view.excludes(hash) {
+            return Ok(Got::Absent);
+        }
+        let mut find = view.find_within(key, hash, snapshot).map_err(|cause| self.error(cause))?;
         loop {
             let addr = match find.step() {
                 Step::Read(addr) => addr,

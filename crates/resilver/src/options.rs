@@ -277,7 +277,8 @@ impl Options {
         self
     }
 
-    /// The filter over keys (about one wrong answer in a hundred), or none.
+    /// The filter over keys ([`Fitting`](FilterPolicy::Fitting): one wrong answer in a hundred, of large entries in a
+    /// thousand), or none.
     #[must_use]
     pub fn filter(mut self, policy: Option<FilterPolicy>) -> Self {
         self.filter = policy;

@@ -147,7 +147,11 @@ impl Store {
         birth: Birth,
     ) -> OutputShape {
         let expected = usize::try_from(body_bytes.min(self.options.table_bytes)).unwrap_or(0);
-        let options = self.options.tables.clone().order(order.clone()).created_at((self.options.now)());
+        let mut options = self.options.tables.clone().order(order.clone()).created_at((self.options.now)());
+        if birth.place.level == Level::ZERO {
+            // Each read of a key asks all runs of level 0, and they are soon gone.
+            options = options.short_lived();
+        }
         let (order, birth) = (order.clone(), Some(birth));
         OutputShape { options: options.expected_bytes(expected), order, body_bytes, overlap, birth }
     }

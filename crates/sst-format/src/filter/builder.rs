@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use super::hash::KeyHash;
-use super::policy::FilterPolicy;
+use super::policy::{FilterPolicy, Recipe};
 use super::{bloom, ribbon};
 
 /// What a filter is built in, for the next one to be built in.
@@ -39,6 +39,8 @@ pub(crate) struct FilterMemory {
 #[derive(Clone, Debug)]
 pub struct FilterBuilder {
     policy: FilterPolicy,
+    /// How long entries are on average, as far as that is known.
+    entry_bytes: u64,
     seed: u64,
     memory: FilterMemory,
     last_key: Option<KeyHash>,
@@ -50,13 +52,20 @@ impl FilterBuilder {
     #[must_use]
     pub const fn new(policy: FilterPolicy) -> Self {
         let memory = FilterMemory { hashes: Vec::new(), sorted: Vec::new() };
-        Self { policy, seed: 0, memory, last_key: None, last_prefix: None }
+        Self { policy, entry_bytes: 0, seed: 0, memory, last_key: None, last_prefix: None }
     }
 
     /// Uses `seed`; one that others cannot guess keeps them from choosing keys that collide.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Says how long entries are on average, for a policy that fits itself to that.
+    #[must_use]
+    pub const fn entry_bytes(mut self, bytes: u64) -> Self {
+        self.entry_bytes = bytes;
         self
     }
 
@@ -111,9 +120,9 @@ impl FilterBuilder {
     /// As [`finish`](Self::finish), with the memory it was built in.
     pub(crate) fn finish_sparing(self) -> (Vec<u8>, FilterMemory) {
         let mut memory = self.memory;
-        let bytes = match self.policy {
-            FilterPolicy::Ribbon(rate) => ribbon::build(&mut memory, rate, self.seed),
-            FilterPolicy::Bloom(rate) => bloom::build(&memory.hashes, rate, self.seed),
+        let bytes = match self.policy.recipe(self.entry_bytes) {
+            Recipe::Ribbon(rate) => ribbon::build(&mut memory, rate, self.seed),
+            Recipe::Bloom(rate) => bloom::build(&memory.hashes, rate, self.seed),
         };
         (bytes, memory)
     }

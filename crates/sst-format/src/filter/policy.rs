@@ -4,27 +4,60 @@
 //! integers and gives the same filter on every machine. Which level of a tree gets which policy is the
 //! caller's decision.
 
+/// Entries of so many bytes on average get stricter filters.
+const LARGE_ENTRY_BYTES: u64 = 512;
+
 /// How a filter is built.
-///
-/// The default is a ribbon filter at 1 %: 7 bits a key.
 ///
 /// ```
 /// use sst_format::{FalsePositiveRate, FilterPolicy};
 ///
-/// let one_percent = FalsePositiveRate::per_million(10_000);
-/// assert_eq!(FilterPolicy::default(), FilterPolicy::Ribbon(one_percent));
+/// assert_eq!(FilterPolicy::default(), FilterPolicy::Fitting);
+/// let strict = FilterPolicy::Ribbon(FalsePositiveRate::per_million(100));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FilterPolicy {
+    /// A ribbon filter at 1 %, 7 bits a key; at 0.1 %, 10 bits, in tables of entries of 512 bytes or more on average,
+    /// beside which 3 bits are nothing.
+    #[default]
+    Fitting,
+    /// A Bloom filter at the same rates, 10 and 16 bits a key: quicker to build and to ask, for tables that live
+    /// shortly.
+    FittingQuick,
     /// Bumped ribbon retrieval: fewest bits, for tables that live long.
     Ribbon(FalsePositiveRate),
     /// Cache-line-blocked Bloom: half again as many bits, quickest to build, for tables that live shortly.
     Bloom(FalsePositiveRate),
 }
 
-impl Default for FilterPolicy {
-    fn default() -> Self {
-        Self::Ribbon(FalsePositiveRate::default())
+/// A kind and a rate, once both are known.
+pub(super) enum Recipe {
+    Ribbon(FalsePositiveRate),
+    Bloom(FalsePositiveRate),
+}
+
+impl FilterPolicy {
+    /// What it comes to over entries of so many bytes on average.
+    pub(super) fn recipe(self, entry_bytes: u64) -> Recipe {
+        let fitting = || match entry_bytes >= LARGE_ENTRY_BYTES {
+            true => FalsePositiveRate::per_million(1_000),
+            false => FalsePositiveRate::default(),
+        };
+        match self {
+            Self::Fitting => Recipe::Ribbon(fitting()),
+            Self::FittingQuick => Recipe::Bloom(fitting()),
+            Self::Ribbon(rate) => Recipe::Ribbon(rate),
+            Self::Bloom(rate) => Recipe::Bloom(rate),
+        }
+    }
+
+    /// The same for a table that lives shortly.
+    #[must_use]
+    pub const fn if_short_lived(self) -> Self {
+        match self {
+            Self::Fitting => Self::FittingQuick,
+            asked_for => asked_for,
+        }
     }
 }
 
@@ -86,6 +119,21 @@ impl core::fmt::Display for FalsePositiveRate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_entries_get_strict_filters_and_short_lives_quick_ones() {
+        let rate = |policy: FilterPolicy, entry_bytes| match policy.recipe(entry_bytes) {
+            Recipe::Ribbon(rate) => ("ribbon", rate),
+            Recipe::Bloom(rate) => ("Bloom", rate),
+        };
+        let (usual, strict) = (FalsePositiveRate::default(), FalsePositiveRate::per_million(1_000));
+        let quick = FilterPolicy::Fitting.if_short_lived();
+        assert_eq!([0, 511, 512].map(|len| rate(FilterPolicy::Fitting, len).1), [usual, usual, strict]);
+        assert_eq!([511, 512].map(|len| rate(quick, len)), [("Bloom", usual), ("Bloom", strict)]);
+        let asked_for = FilterPolicy::Ribbon(strict);
+        assert_eq!(asked_for.if_short_lived(), asked_for);
+        assert_eq!(rate(asked_for, 0), ("ribbon", strict));
+    }
 
     #[test]
     fn rates_outside_the_range_move_to_its_ends() {

@@ -6,7 +6,7 @@ use super::view::{Content, FilterState, Step, TableBlock, TableView};
 use crate::block::{BlockKind, BlockSpan};
 use crate::cells::{CellBlock, Target};
 use crate::entry::{Entry, EntryKind, SeqNo};
-use crate::filter::{Answer, Filter, KeyHash};
+use crate::filter::{Answer, KeyHash};
 
 /// Looks for one key. See [`TableView`] for how it is driven.
 #[derive(Clone, Debug)]
@@ -20,18 +20,24 @@ pub struct Find<'a> {
 }
 
 impl<'a> Find<'a> {
+    /// A search that is over.
     #[inline]
-    pub(super) fn new(
+    pub(super) const fn nothing(view: &'a TableView, key: &'a [u8], hash: KeyHash, snapshot: SeqNo) -> Self {
+        Self { view, key, snapshot, hash, want: Want::Nothing, leaf: None }
+    }
+
+    /// A search in a table that does not exclude the key, as far as that is known without reading.
+    #[inline]
+    pub(super) fn within(
         view: &'a TableView,
         key: &'a [u8],
         hash: KeyHash,
         snapshot: SeqNo,
     ) -> Result<Self, ReadError> {
-        let mut find = Self { view, key, snapshot, hash, want: Want::Nothing, leaf: None };
+        let mut find = Self::nothing(view, key, hash, snapshot);
         match &view.filter {
             FilterState::OnDemand(span) => find.want = Want::Filter(*span),
-            FilterState::Pinned(filter) => find.ask(filter)?,
-            FilterState::Absent => find.descend()?,
+            FilterState::Pinned(_) | FilterState::Absent => find.descend()?,
         }
         Ok(find)
     }
@@ -74,7 +80,13 @@ impl<'a> Find<'a> {
                 Ok(None)
             }
             Want::Filter(span) => match &block.content {
-                Content::Filter(filter) if block.span == span => self.ask(filter).map(|()| None),
+                Content::Filter(filter) if block.span == span => {
+                    self.want = Want::Nothing;
+                    if filter.may_contain(self.hash) == Answer::Maybe {
+                        self.descend()?;
+                    }
+                    Ok(None)
+                }
                 _ => Err(ReadError::NotAsked { given: block.span }),
             },
             Want::Nothing | Want::Gap(_) => Err(ReadError::NotAsked { given: block.span }),
@@ -87,14 +99,6 @@ impl<'a> Find<'a> {
     /// When the top index is not sound.
     pub fn skip_filter(&mut self) -> Result<(), ReadError> {
         if matches!(self.want, Want::Filter(_)) { self.descend() } else { Ok(()) }
-    }
-
-    fn ask<B: AsRef<[u8]>>(&mut self, filter: &Filter<B>) -> Result<(), ReadError> {
-        if filter.may_contain(self.hash) == Answer::Absent {
-            self.want = Want::Nothing;
-            return Ok(());
-        }
-        self.descend()
     }
 
     #[inline]

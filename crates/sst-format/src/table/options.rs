@@ -48,7 +48,7 @@ pub struct TableOptions {
 }
 
 impl TableOptions {
-    /// Blocks of 4 KiB, not compressed, a filter at 1 %, keys by byte order, the standard protection.
+    /// Blocks of 4 KiB, not compressed, a filter that fits its entries, keys by byte order, the standard protection.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -106,6 +106,13 @@ impl TableOptions {
     #[must_use]
     pub const fn dictionary_bytes(mut self, bytes: usize) -> Self {
         self.dictionary_bytes = bytes;
+        self
+    }
+
+    /// Says that the table will be merged away soon: see [`FilterPolicy::if_short_lived`].
+    #[must_use]
+    pub fn short_lived(mut self) -> Self {
+        self.filter = self.filter.map(FilterPolicy::if_short_lived);
         self
     }
 

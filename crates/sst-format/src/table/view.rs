@@ -16,7 +16,7 @@ use super::options::FilterPin;
 use crate::block::{BlockAddr, BlockError, BlockKind, BlockSpan, FileSalt, Payload, RawBlock, Unpacker};
 use crate::cells::{CellBlock, CellCursor};
 use crate::entry::SeqNo;
-use crate::filter::{Filter, KeyHash};
+use crate::filter::{Answer, Filter, KeyHash};
 use crate::order::KeyOrder;
 use crate::properties::Properties;
 use crate::ranges::RangeSet;
@@ -192,21 +192,37 @@ impl TableView {
     /// When the top index is not sound.
     #[inline]
     pub fn find<'a>(&'a self, key: &'a [u8], snapshot: SeqNo) -> Result<Find<'a>, ReadError> {
-        Find::new(self, key, KeyHash::of_key(key), snapshot)
+        let hash = KeyHash::of_key(key);
+        if self.excludes(hash) {
+            Ok(Find::nothing(self, key, hash, snapshot))
+        } else {
+            self.find_within(key, hash, snapshot)
+        }
     }
 
-    /// As [`find`](Self::find), with the key's hash: who asks several tables works it out once.
+    /// Whether a filter that is at hand says that no key of this hash is in the table: for who asks many tables, and
+    /// makes a [`Find`] for few.
+    #[inline]
+    #[must_use]
+    pub fn excludes(&self, hash: KeyHash) -> bool {
+        match &self.filter {
+            FilterState::Pinned(filter) => filter.may_contain(hash) == Answer::Absent,
+            FilterState::OnDemand(_) | FilterState::Absent => false,
+        }
+    }
+
+    /// As [`find`](Self::find), once a table is known not to [exclude](Self::excludes) the key.
     ///
     /// # Errors
     /// See there.
     #[inline]
-    pub fn find_hashed<'a>(
+    pub fn find_within<'a>(
         &'a self,
         key: &'a [u8],
         hash: KeyHash,
         snapshot: SeqNo,
     ) -> Result<Find<'a>, ReadError> {
-        Find::new(self, key, hash, snapshot)
+        Find::within(self, key, hash, snapshot)
     }
 
     /// How many index blocks the top index leads to: those of which [`Find::leaf`] tells, and which somebody

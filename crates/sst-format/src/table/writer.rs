@@ -383,7 +383,9 @@ impl TableWriter {
         let mut spare = SpareMemory::default();
         if let Some(filter) = self.filter.filter(|filter| !filter.is_empty()) {
             let mut framed = [0; Head::LEN].to_vec();
-            let (bytes, memory) = filter.finish_sparing();
+            let bytes = self.properties.key_bytes.saturating_add(self.properties.value_bytes);
+            let entry_bytes = bytes / self.properties.entries.max(1);
+            let (bytes, memory) = filter.entry_bytes(entry_bytes).finish_sparing();
             framed.extend_from_slice(&bytes);
             spare.filter = memory;
             root.filter = self.packer.append(BlockKind::Filter, &mut framed)?;

@@ -8,7 +8,7 @@ use crate::engine::{Creation, Done, Engine, Failure, Kind, Settings};
 
 pub const ON: Kind = Kind {
     name: "resilver",
-    note: "RS 64+4 over tables, the log twice; ribbon filters of as many errors as 10 bits of Bloom",
+    note: "RS 64+4 over tables, the log twice; Bloom filters in level 0, else ribbon: 1 %, of 1 KiB 0.1 % in 10 bits",
     syncs: true,
     open: |path, settings| open(path, settings, Scheme::STANDARD),
 };
