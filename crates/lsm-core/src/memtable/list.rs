@@ -3,7 +3,8 @@
 //! Invariant: every level is sorted by key and, within a key, newest first; a node on a level is on all levels
 //! below it too. A link is one word: the node's place, and above it a hint of its key, which decides
 //! most comparisons without a look at the node. A search begins at a finger a few nodes before what is sought,
-//! or behind the last node, and comes from the head only where there is neither.
+//! or behind the last node, and comes from the head only where there is neither. The lowest two levels have
+//! fingers, so that of 64 inserts one comes from the head.
 //!
 //! Whoever sees a link sees the node: its words are written first, then each link to it is stored by a
 //! compare-and-swap with `Release`, level 0 first, and links are loaded with `Acquire`. A new node's own links
@@ -87,7 +88,8 @@ pub(super) struct List {
     tall: AtomicU64,
     /// There once there are entries enough to choose it.
     hint: OnceLock<KeyHint>,
-    fingers: Fingers,
+    /// Of all nodes, and of those of more than one level.
+    fingers: [Fingers; 2],
 }
 
 impl List {
@@ -95,14 +97,14 @@ impl List {
         let arena = Arena::new();
         let head = Place(arena.take(LEVELS + 1) + LEVELS as u32);
         let tails = [const { AtomicU64::new(Link::NONE.0) }; LEVELS];
-        let (tall, hint, fingers) = (AtomicU64::new(0), OnceLock::new(), Fingers::new());
+        let (tall, hint, fingers) = (AtomicU64::new(0), OnceLock::new(), [const { Fingers::new() }; 2]);
         Self { order, arena, values: Values::new(), head, tails, tall, hint, fingers }
     }
 
     /// Bytes that entries take.
     pub(super) fn bytes(&self) -> u64 {
         let nodes = (self.arena.taken() - (LEVELS as u64 + 1)) * size_of::<u64>() as u64;
-        nodes + self.values.bytes() + self.fingers.bytes()
+        nodes + self.values.bytes() + self.fingers.iter().map(Fingers::bytes).sum::<u64>()
     }
 
     /// Adds an entry; none may have its key and sequence number yet.
@@ -134,20 +136,23 @@ impl List {
     /// Makes a node that is linked known to the fingers.
     fn note(&self, link: Link, height: usize) {
         if link.hint() != KeyHint::UNKNOWN {
-            self.fingers.note(link);
+            self.fingers.iter().take(height).for_each(|fingers| fingers.note(link));
         }
         // One of eight is tall: they tell how many there are, and writers seldom meet at the count.
         if height > 1 && matches!(self.order, KeyOrder::Bytes) {
-            let entries = 8 * (1 + self.tall.fetch_add(1, Relaxed));
-            if self.fingers.claim(entries) {
-                self.fingers.grow(|| self.choose_hint());
+            let tall = 1 + self.tall.fetch_add(1, Relaxed);
+            for (level, entries) in [8 * tall, tall].into_iter().enumerate() {
+                if self.fingers[level].claim(entries) {
+                    self.fingers[level].grow(|| self.choose_hint(level));
+                }
             }
         }
     }
 
-    /// Looks at the keys that are there, so that links made from now on have hints, and gives theirs.
-    fn choose_hint(&self) -> Vec<Link> {
-        let nodes: Vec<_> = iter::successors(self.first(), |at| self.next(*at)).collect();
+    /// Looks at the keys that are there on a level, so that links made from now on have hints, and gives theirs.
+    fn choose_hint(&self, level: usize) -> Vec<Link> {
+        let after = |at: &Place| self.link(*at, level).node();
+        let nodes: Vec<_> = iter::successors(after(&self.head), after).collect();
         let key = |at: &Place| {
             let mut key = Vec::new();
             self.node(*at).read_key(&mut key);
@@ -217,34 +222,36 @@ impl List {
     /// The last place before what is sought, and its link.
     #[inline]
     fn search(&self, sought: &Sought<'_>) -> (Place, Link) {
-        self.search_near(sought).unwrap_or_else(|| self.search_all(sought)[0])
+        self.search_near(sought, 0).unwrap_or_else(|| self.search_all(sought)[0])
     }
 
     /// The same on so many levels, or more.
     #[inline]
     fn way(&self, sought: &Sought<'_>, height: usize) -> Way {
-        match (height == 1).then(|| self.search_near(sought)).flatten() {
-            Some(found) => {
-                let mut way = [(self.head, Link::NONE); LEVELS];
-                way[0] = found;
-                way
-            }
-            None => self.search_all(sought),
+        let mut way = [(self.head, Link::NONE); LEVELS];
+        let near = if height <= self.fingers.len() { self.search_near(sought, height - 1) } else { None };
+        let Some(found) = near else { return self.search_all(sought) };
+        way[height - 1] = found;
+        if height == 2 {
+            let tail = self.tail(0);
+            let (at, behind) = if self.is_before(tail, sought) { (tail.place(), Link::NONE) } else { found };
+            way[0] = self.walk(at, 0, behind, sought);
         }
+        way
     }
 
-    /// From a finger or the last node, if that is near.
+    /// On one level, from a finger or the last node, if that is near.
     #[inline]
-    fn search_near(&self, sought: &Sought<'_>) -> Option<(Place, Link)> {
-        let tail = self.tail(0);
+    fn search_near(&self, sought: &Sought<'_>, level: usize) -> Option<(Place, Link)> {
+        let tail = self.tail(level);
         let mut at = match self.is_before(tail, sought) {
             true => tail.place(),
             false if sought.hint == KeyHint::UNKNOWN => return None,
-            false => self.fingers.near(sought.hint)?.place(),
+            false => self.fingers[level].near(sought.hint)?.place(),
         };
         let mut steps = 0;
         while steps < STEPS {
-            let link = self.link(at, 0);
+            let link = self.link(at, level);
             if !self.is_before(link, sought) {
                 return Some((at, link));
             }
