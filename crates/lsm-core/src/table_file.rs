@@ -5,12 +5,16 @@
 //! here was proven; what nothing brings back is a loss that names its keys.
 
 mod ahead;
+mod given_up;
 mod ladder;
 mod near;
 mod opening;
 mod salvage;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use lsm_io::{File, FileOffset};
@@ -20,6 +24,7 @@ use sst_format::{
     RawBlock, ReadError, ReadOptions, SeqNo, Step, TableBlock, TableView,
 };
 
+use self::given_up::GivenUp;
 pub(crate) use self::{ahead::ReadAhead, near::Near};
 use crate::{
     Error, TableMeta, TreeId,
@@ -48,6 +53,7 @@ pub(crate) struct TableFile {
     covers: Covers,
     /// What its own loss markers say, and the whole table if its ranges are gone.
     losses: LossIndex,
+    given_up: GivenUp,
 }
 
 /// What came of opening a table.
@@ -182,12 +188,25 @@ impl TableFile {
             Some(Ok(block)) => block,
             Some(Err(cause)) if !is_damage(&cause) => return Err(Missing::of_proven(cause)),
             _ => {
-                let raw = ladder::climb(self.sealed(env), addr).ok_or(Missing::Lost)?;
+                let raw = self.recover(env, addr).ok_or(Missing::Lost)?;
                 self.view.admit(addr, raw).map_err(Missing::of_proven)?
             }
         };
         self.keep(env, &block, fill);
         Ok(block)
+    }
+
+    /// A block that its own bytes do not prove; none while it is given up.
+    #[cold]
+    #[inline(never)]
+    fn recover(&self, env: &ReadEnv, addr: BlockAddr) -> Option<RawBlock> {
+        let (sealed, offset) = (self.sealed(env), addr.span.offset);
+        if self.given_up.has(offset, Instant::now()) {
+            return ladder::reread(sealed, addr);
+        }
+        let found = ladder::climb(sealed, addr);
+        self.given_up.looked(offset, found.is_some(), Instant::now());
+        found
     }
 
     fn keep(&self, env: &ReadEnv, block: &TableBlock, fill: Fill) {

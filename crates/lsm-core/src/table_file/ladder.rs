@@ -25,19 +25,28 @@ pub(super) struct Sealed<'a> {
 #[cold]
 #[inline(never)]
 pub(super) fn climb(sealed: Sealed<'_>, addr: BlockAddr) -> Option<RawBlock> {
+    if let Some(raw) = reread(sealed, addr) {
+        return Some(raw);
+    }
     let span = addr.span;
     if span.end() > sealed.meta.body_bytes() {
         return None;
-    }
-    if let Some(raw) = read_medium(sealed.file, addr) {
-        sealed.tell(Evidence { transient: 1, ..Evidence::default() }, PageRanges::default(), Proof::Medium);
-        return Some(raw);
     }
     let first = span.offset / PAGE_LEN as u64;
     let body = read_pages(sealed, first..span.end().div_ceil(PAGE_LEN as u64))?;
     let start = (span.offset - first * PAGE_LEN as u64) as usize;
     let raw = RawBlock::new(body.get(start..start + span.len as usize)?.to_vec());
     raw.clone().verify(addr).is_ok().then_some(raw)
+}
+
+/// The block's own bytes from the medium, if they prove themselves there.
+pub(super) fn reread(sealed: Sealed<'_>, addr: BlockAddr) -> Option<RawBlock> {
+    if addr.span.end() > sealed.meta.body_bytes() {
+        return None;
+    }
+    let raw = read_medium(sealed.file, addr)?;
+    sealed.tell(Evidence { transient: 1, ..Evidence::default() }, PageRanges::default(), Proof::Medium);
+    Some(raw)
 }
 
 /// Pages of the body, whatever it takes; `None` if any of them is lost.

@@ -8,7 +8,7 @@ use std::{
 use lsm_io::Access;
 use sst_format::{BlockAddr, FilterPin, Opening, ReadError, ReadOptions, Step, TableRoot, TableView};
 
-use super::{Opened, TableFile, covers, is_damage, known_losses, ladder, read_raw, salvage};
+use super::{GivenUp, Opened, TableFile, covers, is_damage, known_losses, ladder, read_raw, salvage};
 use crate::{
     Error, TableMeta, loss::TableLoss, loss_index::LossIndex, names, pins::Pins, reader::TreeReader,
 };
@@ -38,7 +38,18 @@ pub(super) fn open(reader: &TreeReader, meta: &Arc<TableMeta>) -> Result<Opened<
     let (covers, losses) = (covers(&view), LossIndex::new(view.order(), known_losses(tree, meta, &view)));
     let pins = pins.with_leaves(view.leaves());
     let (meta, view, rebuilt) = (meta.clone(), Arc::new(view), OnceLock::new());
-    Ok(Opened::Table(TableFile { tree, meta, file, options, view, rebuilt, pins, covers, losses }))
+    Ok(Opened::Table(TableFile {
+        tree,
+        meta,
+        file,
+        options,
+        view,
+        rebuilt,
+        pins,
+        covers,
+        losses,
+        given_up: GivenUp::default(),
+    }))
 }
 
 fn view(options: &ReadOptions, sealed: ladder::Sealed<'_>, root: TableRoot) -> Result<TableView, ReadError> {
