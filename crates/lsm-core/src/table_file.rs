@@ -188,7 +188,7 @@ impl TableFile {
             Some(Ok(block)) => block,
             Some(Err(cause)) if !is_damage(&cause) => return Err(Missing::of_proven(cause)),
             _ => {
-                let raw = self.recover(env, addr).ok_or(Missing::Lost)?;
+                let raw = self.recover(env, addr, fill).ok_or(Missing::Lost)?;
                 self.view.admit(addr, raw).map_err(Missing::of_proven)?
             }
         };
@@ -196,12 +196,13 @@ impl TableFile {
         Ok(block)
     }
 
-    /// A block that its own bytes do not prove; none while it is given up.
+    /// A block that its own bytes do not prove; for who only reads none while it is given up. Who rewrites always looks:
+    /// what he does not find is lost for good.
     #[cold]
     #[inline(never)]
-    fn recover(&self, env: &ReadEnv, addr: BlockAddr) -> Option<RawBlock> {
+    fn recover(&self, env: &ReadEnv, addr: BlockAddr, fill: Fill) -> Option<RawBlock> {
         let (sealed, offset) = (self.sealed(env), addr.span.offset);
-        if self.given_up.has(offset, Instant::now()) {
+        if fill == Fill::Keep && self.given_up.has(offset, Instant::now()) {
             return ladder::reread(sealed, addr);
         }
         let found = ladder::climb(sealed, addr);
